@@ -1,0 +1,103 @@
+"""The four database roles, and who may do what in the database that holds the workspaces.
+
+    agenhood_owner     owns schemas and tables, runs migrations; no policy lets it see a row
+    agenhood_app       the console: reads and writes rows that row security lets it see
+    agenhood_platform  the admin site: control tables only; no login, reached by SET LOCAL ROLE
+    agenhood_backup    dumps everything, read-only: the one role that bypasses row security
+
+Needs neither Django nor its settings, so that a first start can call it before there are any.
+"""
+
+import psycopg
+from psycopg import sql
+
+OWNER = "agenhood_owner"
+APP = "agenhood_app"
+PLATFORM = "agenhood_platform"
+BACKUP = "agenhood_backup"
+
+# `NULLS NOT DISTINCT`, `ON DELETE SET NULL (column)` and `security_invoker` views came with 15.
+OLDEST_SERVER = 15
+
+ATTRIBUTES = {
+    OWNER: "LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS",
+    APP: "LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS",
+    PLATFORM: "NOLOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS",
+    BACKUP: "LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION BYPASSRLS",
+}
+
+
+class RoleSetupError(Exception):
+    """The roles cannot be made on this server; the message says why, for an operator."""
+
+
+def create_database_roles(connection: psycopg.Connection, passwords: dict[str, str]) -> None:
+    """Create or repair the roles and what they may do in the connected database.
+
+    `connection` is an administrator's: a superuser, or a role with CREATEROLE and BYPASSRLS that
+    owns the database. `passwords` maps each role that logs in to its password. Safe to run again.
+    Raises RoleSetupError.
+    """
+    major = connection.info.server_version // 10000
+    if major < OLDEST_SERVER:
+        raise RoleSetupError(
+            f"PostgreSQL {major} is too old: Agenhood needs PostgreSQL {OLDEST_SERVER} or newer."
+        )
+    try:
+        with connection.transaction():
+            _create_roles(connection, passwords)
+            _grant_privileges(connection)
+    except psycopg.Error as error:
+        reason = error.diag.message_primary or str(error)
+        raise RoleSetupError(
+            f'The login "{connection.info.user}" cannot set up the database roles on'
+            f' "{connection.info.dbname}": {reason}. It must be a superuser, or own the database'
+            " and hold CREATEROLE and BYPASSRLS."
+        ) from error
+
+
+def _create_roles(connection: psycopg.Connection, passwords: dict[str, str]) -> None:
+    existing = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
+    for role, attributes in ATTRIBUTES.items():
+        verb = "ALTER" if role in existing else "CREATE"
+        statement = sql.SQL(f"{verb} ROLE {{}} {attributes}").format(sql.Identifier(role))
+        if role in passwords:
+            # Hashed here, so that the password itself never reaches the server or its log.
+            hashed = connection.pgconn.encrypt_password(
+                passwords[role].encode(), role.encode(), b"scram-sha-256"
+            )
+            statement += sql.SQL(" PASSWORD {}").format(sql.Literal(hashed.decode()))
+        connection.execute(statement)
+    # PostgreSQL 16 keeps INHERIT on each grant, 15 on the role (NOINHERIT above).
+    inherit = " WITH INHERIT FALSE, SET TRUE" if connection.info.server_version >= 160000 else ""
+    connection.execute(f"GRANT {PLATFORM} TO {APP}{inherit}")
+    connection.execute(f"GRANT pg_read_all_data TO {BACKUP}")
+    connection.execute(f"ALTER ROLE {BACKUP} SET default_transaction_read_only = on")
+
+
+def _grant_privileges(connection: psycopg.Connection) -> None:
+    superuser = connection.execute(
+        "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+    ).fetchone()
+    if superuser != (True,):
+        connection.execute(f"GRANT {OWNER} TO CURRENT_USER")
+    database = sql.Identifier(connection.info.dbname)
+    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+    connection.execute(
+        sql.SQL(f"GRANT CONNECT ON DATABASE {{}} TO {OWNER}, {APP}, {BACKUP}").format(database)
+    )
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS workspaces AUTHORIZATION {OWNER}")
+    for schema in ("public", "workspaces"):
+        connection.execute(f"ALTER SCHEMA {schema} OWNER TO {OWNER}")
+        connection.execute(f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC")
+        connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {APP}, {PLATFORM}")
+    # No TRUNCATE, no REFERENCES, no TRIGGER: row security guards none of them.
+    for_owner = f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER}"
+    connection.execute(
+        f"{for_owner} IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {APP}"
+    )
+    connection.execute(f"{for_owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {APP}")
+    connection.execute(f"{for_owner} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC")
+    connection.execute(
+        f"{for_owner} IN SCHEMA workspaces GRANT EXECUTE ON FUNCTIONS TO {APP}, {PLATFORM}"
+    )
