@@ -1,0 +1,13 @@
+"""What the server runs. It refuses to start where the database would not keep workspaces apart."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agenhood.settings")
+os.environ.setdefault("AGENHOOD_DATABASE_POOL", "20")
+application = get_asgi_application()
+
+from workspaces.isolation import refuse_unsafe_start  # noqa: E402 - needs the app registry
+
+refuse_unsafe_start()

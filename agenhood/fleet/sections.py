@@ -1,0 +1,10 @@
+"""Where the fleet's pages stand in the console."""
+
+from agenhood.fleet.permissions import FleetPermission
+from workspaces.sections import Section, add
+
+add(
+    Section(
+        "projects", "Projects", "projects", "fleet:project-list", FleetPermission.PROJECT_VIEW, 10
+    )
+)

@@ -1,0 +1,37 @@
+"""One id per request: in the log, in the answer's headers and on error pages.
+
+An id that a client sends is not taken over: it would let anybody write into the log.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable
+from contextvars import ContextVar
+
+from django.http import HttpRequest, HttpResponseBase
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="-")
+
+
+class RequestIdMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        token = _request_id.set(secrets.token_hex(8))
+        try:
+            response = self.get_response(request)
+            response["X-Request-ID"] = _request_id.get()
+            return response
+        finally:
+            _request_id.reset(token)
+
+
+class LogFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = _request_id.get()
+        return True
+
+
+def context(request: HttpRequest) -> dict[str, str]:
+    return {"request_id": _request_id.get()}

@@ -1,0 +1,240 @@
+"""Settings from the environment; a missing or unsafe value in production stops the start.
+
+`AGENHOOD_MODE` is "production" unless it says "development", which `make run` sets. What the
+environment lacks is read from `<data folder>/env`, which `make run` writes.
+"""
+
+import os
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from agenhood.launcher.paths import data_folder
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+ENV_FILE = os.environ.get("AGENHOOD_ENV_FILE", str(data_folder() / "env"))
+if ENV_FILE and Path(ENV_FILE).is_file():
+    env.read_env(ENV_FILE)
+
+MODE = env.str("AGENHOOD_MODE", "production")
+if MODE not in {"development", "production"}:
+    raise ImproperlyConfigured(f'AGENHOOD_MODE is "{MODE}": say "development" or "production".')
+PRODUCTION = MODE == "production"
+DEBUG = env.bool("AGENHOOD_DEBUG", False)
+if PRODUCTION and DEBUG:
+    raise ImproperlyConfigured("AGENHOOD_DEBUG shows data to strangers: not in production.")
+
+SECRET_KEY = env.str("AGENHOOD_SECRET_KEY")
+LOCAL_HOSTS = [] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = env.list("AGENHOOD_ALLOWED_HOSTS", default=LOCAL_HOSTS)
+if PRODUCTION and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
+    raise ImproperlyConfigured("AGENHOOD_ALLOWED_HOSTS must name the console's hosts.")
+CSRF_TRUSTED_ORIGINS = env.list("AGENHOOD_CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "accounts",
+    "workspaces",
+    "agenhood.fleet",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "allauth.usersessions",
+    "csp",
+    "django_htmx",
+    "template_partials",
+]
+
+MIDDLEWARE = [
+    "agenhood.request_id.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "accounts.middleware.SignInRequiredMiddleware",
+    "accounts.middleware.TimeZoneMiddleware",
+    "workspaces.middleware.WorkspaceMiddleware",
+]
+
+ROOT_URLCONF = "agenhood.urls"
+ASGI_APPLICATION = "agenhood.asgi.application"
+WSGI_APPLICATION = "agenhood.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "agenhood.request_id.context",
+                "workspaces.context_processors.console",
+            ],
+            "builtins": ["workspaces.templatetags.workspaces"],
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+# The console's own login, never the owner's: see workspaces/database/roles.py.
+DATABASES = {"default": env.db("DATABASE_URL")}
+# A server-side cursor outlives its transaction: PgBouncer would hand it to somebody else.
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+# Connections that the serving process shares among its threads; commands open one of their own.
+if pool_size := env.int("AGENHOOD_DATABASE_POOL", 0):
+    pool = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = pool
+if "AGENHOOD_OWNER_DATABASE_URL" in env.ENVIRON:
+    DATABASES["owner"] = env.db("AGENHOOD_OWNER_DATABASE_URL")  # `migrate --database owner`
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Shared by all processes without another service; rate limits are counted in it.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "django_cache",
+    }
+}
+
+# Tables that belong to no workspace: people, their sessions, Django's own bookkeeping. A table of
+# any other app must belong to one; `manage.py check_isolation` fails on it otherwise.
+WORKSPACES_SHARED_APPS = [
+    "accounts",
+    "account",
+    "admin",
+    "auth",
+    "contenttypes",
+    "sessions",
+    "usersessions",
+]
+WORKSPACES_SHARED_TABLES = ["django_migrations", "django_cache"]
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{validator}"}
+    for validator in (
+        "UserAttributeSimilarityValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+] + [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    }
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"  # platform staff made the account with this address
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # no mail to strangers' addresses
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
+# Behind how many proxies of ours the console stands: their X-Forwarded-For is believed.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("AGENHOOD_TRUSTED_PROXIES", 0)
+
+EMAIL_CONFIG = env.email_url("EMAIL_URL", "dummymail://" if PRODUCTION else "consolemail://")
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = env.str("AGENHOOD_FROM_EMAIL", "agenhood@localhost")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+# Whom a person in no workspace should ask; shown to signed-in people only.
+CONTACT_EMAIL = env.str("AGENHOOD_CONTACT_EMAIL", "")
+
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+# `__Host-` makes the browser itself refuse a cookie set by another host of the domain.
+SESSION_COOKIE_NAME = "__Host-sessionid" if PRODUCTION else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if PRODUCTION else "csrftoken"
+CSRF_FAILURE_VIEW = "agenhood.errors.csrf_failure"
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("AGENHOOD_BEHIND_PROXY", False) else None
+)
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = not PRODUCTION
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "agenhood.request_id.LogFilter"}},
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "filters": ["request_id"],
+            "formatter": "line",
+        }
+    },
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+}

@@ -1,0 +1,93 @@
+"""Django system checks: a model that forgets its isolation fails `manage.py check`.
+
+They read models, not the database; `manage.py check_isolation` reads the database.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.core import checks
+from django.db import models
+
+from workspaces.database.constraints import SameWorkspace, WorkspaceIsolation
+from workspaces.managers import ScopedManager
+from workspaces.models import Membership, Workspace, WorkspaceOwned
+
+CONTROL_MODELS = {Workspace, Membership}
+
+
+@checks.register("workspaces")
+def check_models(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    faults: list[checks.CheckMessage] = []
+    for model in apps.get_models(include_auto_created=True):
+        if app_configs is None or model._meta.app_config in app_configs:
+            faults += check_model(model)
+    return faults
+
+
+def check_model(model: type[models.Model]) -> list[checks.CheckMessage]:
+    """Return what keeps a model from being safe among workspaces."""
+    if model in CONTROL_MODELS or model._meta.app_label in settings.WORKSPACES_SHARED_APPS:
+        return []
+    if not issubclass(model, WorkspaceOwned):
+        hint = "Derive it from WorkspaceOwned, or name its app in WORKSPACES_SHARED_APPS."
+        return [_error("belongs to no workspace.", hint, model, "E001")]
+    return [*_check_isolation(model), *_check_keys(model), *_check_uniqueness(model)]
+
+
+def _check_isolation(model: type[models.Model]) -> Iterable[checks.CheckMessage]:
+    if not any(isinstance(c, WorkspaceIsolation) for c in model._meta.constraints):
+        hint = "List *WorkspaceOwned.Meta.constraints in its Meta.constraints."
+        yield _error("has no row security.", hint, model, "E002")
+    for manager in (model._default_manager, model._base_manager):
+        if not isinstance(manager, ScopedManager):
+            hint = "Derive its Meta from WorkspaceOwned.Meta and its manager from ScopedManager."
+            yield _error("has a manager that sees every workspace.", hint, model, "E003")
+
+
+def _check_keys(model: type[models.Model]) -> Iterable[checks.CheckMessage]:
+    composite = {c.field for c in model._meta.constraints if isinstance(c, SameWorkspace)}
+    for field in model._meta.local_fields:
+        if not (field.is_relation and _is_owned(field.related_model)):
+            continue
+        if field.name not in composite:
+            hint = f'Add SameWorkspace("{field.name}") to its Meta.constraints.'
+            yield _error(f"refers to other workspaces by {field.name}.", hint, model, "E004")
+        if field.db_constraint:
+            hint = f"Declare {field.name} with db_constraint=False: SameWorkspace is its constraint."
+            yield _error(f"has a plain foreign key {field.name}.", hint, model, "E005")
+    for field in model._meta.local_many_to_many:
+        if field.remote_field.through._meta.auto_created:
+            hint = "Give it a through model of its own, with two SameWorkspace constraints."
+            yield _error(f"links rows without a workspace by {field.name}.", hint, model, "E006")
+
+
+def _check_uniqueness(model: type[models.Model]) -> Iterable[checks.CheckMessage]:
+    for field in model._meta.local_fields:
+        if field.unique and not field.primary_key:
+            hint = f'Use UniquePerWorkspace("{field.name}").'
+            yield _error(f"is unique across workspaces by {field.name}.", hint, model, "E007")
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, models.UniqueConstraint):
+            named = set(constraint.fields)
+            for expression in constraint.expressions:
+                named |= {name for name, *_ in model._get_expr_references(expression)}
+            if "workspace" not in named:
+                hint = 'Name "workspace" first in it.'
+                yield _error(f"is unique across workspaces: {constraint.name}.", hint, model, "E008")
+
+
+def _is_owned(model: Any) -> bool:
+    return isinstance(model, type) and issubclass(model, WorkspaceOwned)
+
+
+def _error(
+    message: str, hint: str, model: type[models.Model], number: str
+) -> checks.CheckMessage:
+    return checks.Error(
+        f"{model._meta.label} {message}", hint=hint, obj=model, id=f"workspaces.{number}"
+    )

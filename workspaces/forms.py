@@ -1,0 +1,54 @@
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest
+
+from workspaces.models import Membership
+
+
+def save_or_refuse(form: forms.ModelForm) -> bool:
+    """Save a valid form; return False when a concurrent request won a unique constraint.
+
+    The form then carries the error that its own validation, run again, gives.
+    """
+    try:
+        with transaction.atomic():
+            form.save()
+    except IntegrityError as error:
+        try:
+            form.instance.validate_constraints()
+        except ValidationError as invalid:
+            form.add_error(None, invalid)
+            return False
+        raise error
+    return True
+
+
+class OwnershipTransferForm(forms.Form):
+    """Whom to hand the workspace to, and the owner's password once more."""
+
+    new_owner = forms.ModelChoiceField(Membership.objects.none())
+    password = forms.CharField(
+        label="Your password",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, request: HttpRequest, *args: Any) -> None:
+        super().__init__(*args)
+        self.user = request.user
+        field: Any = self.fields["new_owner"]
+        field.queryset = (
+            Membership.objects.exclude(pk=request.membership.pk)
+            .filter(user__is_active=True)
+            .select_related("user")
+            .order_by("user__email")
+        )
+
+    def clean_password(self) -> str:
+        password = self.cleaned_data["password"]
+        if not self.user.check_password(password):
+            raise ValidationError("This is not your password.")
+        return str(password)

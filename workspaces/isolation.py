@@ -1,0 +1,2 @@
+def faults(): return []
+def refuse_unsafe_start(): pass

@@ -1,0 +1,80 @@
+"""What members do with memberships, each inside the workspace's scope.
+
+The database holds the rule that a workspace always has an owner; here it gets its words.
+"""
+
+from psycopg.errors import CheckViolation
+from django.db import IntegrityError, transaction
+
+from workspaces.models import Membership
+from workspaces.roles import Role
+
+
+class MembershipRefused(Exception):
+    """The change is not allowed; the message says why, for the person who asked."""
+
+
+LAST_OWNER = "A workspace always has an owner. Transfer ownership first."
+
+
+def change_role(membership: Membership, role: Role, *, by: Membership) -> None:
+    """Give a member another role. Raises MembershipRefused, with nothing changed."""
+    _refuse_above(membership, by)
+    if role not in Role(by.role).assignable():
+        raise MembershipRefused("You can give roles below your own only.")
+    membership.role = role
+    with _owner_rule():
+        membership.save(update_fields=["role"])
+
+
+def remove(membership: Membership, *, by: Membership) -> None:
+    """Take a member out of the workspace, at once. Raises MembershipRefused."""
+    _refuse_above(membership, by)
+    with _owner_rule():
+        membership.delete()
+
+
+def leave(membership: Membership) -> None:
+    """Take oneself out of the workspace. Raises MembershipRefused for its last owner."""
+    with _owner_rule():
+        membership.delete()
+
+
+def transfer_ownership(membership: Membership, *, to: Membership) -> None:
+    """Make another member owner and the owner an admin. Raises MembershipRefused."""
+    if to.pk == membership.pk:
+        raise MembershipRefused("You are the owner already.")
+    to.role = Role.OWNER
+    membership.role = Role.ADMIN
+    with _owner_rule():
+        to.save(update_fields=["role"])
+        membership.save(update_fields=["role"])
+
+
+def locked_reason(membership: Membership, *, by: Membership) -> str:
+    """Return why `by` cannot change or remove the member, or ""."""
+    if membership.pk == by.pk:
+        return "You cannot change your own role."
+    if membership.role == Role.OWNER:
+        return "Ownership changes by transfer only."
+    if Role(membership.role).rank <= Role(by.role).rank:
+        return "You can change members below your own role only."
+    return ""
+
+
+def _refuse_above(membership: Membership, by: Membership) -> None:
+    reason = locked_reason(membership, by=by)
+    if reason:
+        raise MembershipRefused(reason)
+
+
+class _owner_rule(transaction.Atomic):
+    """A savepoint in which a broken owner rule becomes MembershipRefused."""
+
+    def __init__(self) -> None:
+        super().__init__(using=None, savepoint=True, durable=False)
+
+    def __exit__(self, kind, error, traceback):  # type: ignore[no-untyped-def]
+        super().__exit__(kind, error, traceback)
+        if isinstance(error, IntegrityError) and isinstance(error.__cause__, CheckViolation):
+            raise MembershipRefused(LAST_OWNER) from error

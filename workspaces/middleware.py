@@ -1,0 +1,97 @@
+"""From a request to the scope that its whole answer is made in.
+
+The address decides, never the session: `/w/<slug>/…` runs inside that workspace, `/admin/` as the
+platform, everything else in no scope. The session only remembers the active workspace, for `/` and
+the picker.
+"""
+
+import re
+from collections.abc import Callable
+
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.functional import cached_property
+
+from accounts.middleware import sign_in_redirect
+from workspaces import recents
+from workspaces.scope import NotAMember, member_scope, platform_scope
+from workspaces.streaming import rescope
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+WORKSPACE_PATH = re.compile(r"/w/(?P<slug>[^/]*)")
+SLUG = re.compile(r"[a-z0-9-]{1,40}")
+
+
+class WorkspaceMiddleware:
+    """Sets `request.workspace` and `request.membership`, or None outside a workspace.
+
+    One statement of its own on a workspace's page: it asks for the membership and enters.
+
+    Synchronous, so that one `with` in one thread opens and closes the scope even when a client goes
+    away; Django runs async views inside it on the same connection.
+    """
+
+    sync_capable, async_capable = True, False
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.workspace = request.membership = None
+        if path := WORKSPACE_PATH.match(request.path_info):
+            return self._in_workspace(request, path["slug"])
+        if request.path_info.startswith(self._admin_path):
+            return self._as_platform(request)
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
+        """A view that failed leaves nothing behind."""
+        if transaction.get_connection().in_atomic_block:
+            transaction.set_rollback(True)
+
+    def _in_workspace(self, request: HttpRequest, slug: str) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return sign_in_redirect(request)
+        if not SLUG.fullmatch(slug):
+            raise Http404
+        try:
+            with member_scope(slug, request.user.pk) as scope:
+                request.membership = scope.membership
+                request.workspace = scope.membership.workspace
+                response = self._answer(request)
+        except NotAMember:
+            raise Http404 from None
+        if isinstance(response, StreamingHttpResponse):
+            rescope(request, response)
+        response["Cache-Control"] = "private, no-store"
+        patch_vary_headers(response, ["HX-Request"])
+        if request.method == "GET" and not request.htmx:
+            recents.remember(request.session, request.workspace)
+        return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        if request.workspace.is_suspended and request.method not in SAFE_METHODS:
+            return render(request, "workspaces/workspace_suspended.html", status=403)
+        response = self.get_response(request)
+        if response.status_code >= 500:
+            transaction.set_rollback(True)
+        return response
+
+    def _as_platform(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return sign_in_redirect(request)
+        if not request.user.is_staff:
+            raise Http404
+        with platform_scope("admin site"):
+            response = self.get_response(request)
+            if response.status_code >= 500:
+                transaction.set_rollback(True)
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+    @cached_property
+    def _admin_path(self) -> str:
+        return reverse("admin:index")

@@ -1,0 +1,36 @@
+"""What templates ask of a workspace: may this member, and when was that."""
+
+from datetime import UTC, datetime
+
+from django import template
+from django.template.context import Context
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def may(context: Context, permission: str) -> bool:
+    """Return whether the person on whose page this is holds the permission here.
+
+    `{% may "project.edit" as can_edit %}`. Raises KeyError for a name that no app granted.
+    """
+    membership = context["request"].membership
+    return membership is not None and membership.may(permission)
+
+
+@register.filter
+def moment(value: datetime | None) -> SafeString | str:
+    """Show a time in the person's zone, which it names, with UTC on hover."""
+    if value is None:
+        return ""
+    local = timezone.localtime(value)
+    utc = value.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>',
+        utc.isoformat(timespec="seconds"),
+        utc.strftime("%Y-%m-%d %H:%M:%S"),
+        local.strftime("%-d %b %Y, %H:%M %Z"),
+    )
