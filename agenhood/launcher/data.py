@@ -12,16 +12,15 @@ from agenhood.launcher.paths import others_can_enter
 from agenhood.launcher.server_user import ServerUser
 
 
-def make_data_folder(data: Path, user: ServerUser) -> None:
-    """Create the data folder if need be, and see that `user` can pass through. Raises LauncherError.
+def make_data_folder(data: Path) -> None:
+    """Create the data folder if need be. Raises LauncherError if it is not ours.
 
-    Everything in it has a mode of its own; others can at most pass through, and only if root made
+    Everything in it has a mode of its own. Others can at most pass through, and only if root made
     it, for PostgreSQL's user.
     """
-    root = os.geteuid() == 0
     try:
         data.parent.mkdir(parents=True, exist_ok=True)
-        data.mkdir(mode=0o711 if root else 0o700, exist_ok=True)
+        data.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
     except (PermissionError, FileExistsError, NotADirectoryError) as error:
         raise LauncherError(
             f"The data folder {data} cannot be made: {error.strerror}. Choose another one with"
@@ -33,15 +32,19 @@ def make_data_folder(data: Path, user: ServerUser) -> None:
             f"The data folder {data} belongs to another user (id {owner}). Run this as that user,"
             " or choose another folder with AGENHOOD_DATA."
         )
-    if not root:
+
+
+def let_enter(data: Path, user: ServerUser) -> None:
+    """See that `user` can pass through the data folder. Raises LauncherError if it cannot."""
+    if user.uid == os.geteuid():
         return
     if not os.listdir(data):
         data.chmod(data.stat().st_mode | stat.S_IXOTH)  # one that mktemp -d made, for example
     if not others_can_enter(data):
         raise LauncherError(
-            f"PostgreSQL does not run as root, and its user {user.name} cannot enter {data}."
-            f" Let others pass through it and its parents (chmod o+x), or choose another folder"
-            " with AGENHOOD_DATA."
+            f"PostgreSQL does not run as root, and its user {user.name} cannot enter {data}. Let"
+            " others pass through it and its parents (chmod o+x), or choose another folder with"
+            " AGENHOOD_DATA."
         )
 
 

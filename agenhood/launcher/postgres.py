@@ -24,7 +24,7 @@ from psycopg.conninfo import make_conninfo
 from agenhood.launcher.binaries import binaries_folder
 from agenhood.launcher.cluster import ENVIRONMENT, SUPERUSER, make_cluster, write_access_rules
 from agenhood.launcher.commands import last_lines
-from agenhood.launcher.data import exclusive, make_data_folder, open_lock
+from agenhood.launcher.data import exclusive, let_enter, make_data_folder, open_lock
 from agenhood.launcher.errors import LauncherError
 from agenhood.launcher.processes import wait_until_gone, works_in
 from agenhood.launcher.server_user import ServerUser, server_user
@@ -67,7 +67,8 @@ class EmbeddedPostgres:
         Returns when it answers. Raises LauncherError with the reason when it cannot.
         """
         user = server_user()
-        make_data_folder(self.data, user)
+        make_data_folder(self.data)
+        let_enter(self.data, user)
         with exclusive(self.data / "postgres.lock"):
             usage = open_lock(self.data / "postgres.users")
             try:

@@ -1,0 +1,33 @@
+"""Bring an instance up to date, in one process: schema, static files, the first account, samples.
+
+    python -m agenhood.launcher.prepare [--demo]
+
+Its environment has the owner's login, which the serving process never gets. Safe to run again.
+"""
+
+import os
+import sys
+
+import django
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+
+def main(arguments: list[str]) -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agenhood.settings")
+    django.setup()
+    try:
+        call_command("migrate", database="owner", interactive=False, verbosity=0)
+        if not settings.WHITENOISE_USE_FINDERS:  # then static files are served from STATIC_ROOT
+            call_command("collectstatic", interactive=False, verbosity=0)
+        call_command("create_platform_admin")
+        if "--demo" in arguments:
+            call_command("demo")
+    except CommandError as error:
+        print(f"agenhood: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,56 @@
+"""What some tests need from the distribution: Chromium, and PgBouncer.
+
+    python -m agenhood.launcher.tools_for_tests [--install]
+
+Installs what is missing if that is asked for and can be done here, and says loudly which tests
+will not run for the lack of something. With `CI` set that is a failure.
+"""
+
+import os
+import shutil
+import sys
+
+from agenhood.launcher import apt
+from agenhood.launcher.errors import LauncherError
+
+# Debian's package: the names that its program goes by, and what is not tested without it.
+TOOLS = {
+    "chromium": (("chromium", "chromium-browser", "google-chrome"), "the browser tests"),
+    "pgbouncer": (("pgbouncer",), "the isolation tests through PgBouncer"),
+}
+PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
+
+
+def missing() -> list[str]:
+    """Return the packages whose programs are not here."""
+    return [
+        package
+        for package, (programs, _) in TOOLS.items()
+        if not any(shutil.which(program, path=PATH) for program in programs)
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    if "--install" in arguments and apt.available():
+        for package in missing():
+            try:
+                apt.install(package)
+            except LauncherError as error:
+                print(f"agenhood: {error}", file=sys.stderr)
+    absent = missing()
+    if not absent:
+        return 0
+    untested = " and ".join(TOOLS[package][1] for package in absent)
+    print(
+        f"\n{'!' * 78}\n"
+        f"  NOT TESTED: {untested}.\n"
+        f"  Missing on this machine: {', '.join(absent)}. Install as root and run this again:\n"
+        f"      apt-get install {' '.join(absent)}\n"
+        f"{'!' * 78}\n",
+        file=sys.stderr,
+    )
+    return 1 if os.environ.get("CI") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
