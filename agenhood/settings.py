@@ -39,7 +39,7 @@ INSTALLED_APPS = [
     "accounts",
     "workspaces",
     "agenhood.fleet",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # our own site, with our own models only
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -172,6 +172,8 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # Whom a person in no workspace should ask; shown to signed-in people only.
 CONTACT_EMAIL = env.str("AGENHOOD_CONTACT_EMAIL", "")
 
+# In the session, not in a cookie: the admin site's messages name workspaces.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -1,10 +1,10 @@
 """Every address of the console. What belongs to a workspace lies under /w/<slug>/."""
 
-from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 
 from agenhood import health
+from workspaces.admin import platform_site
 from workspaces.views.picker import home
 
 urlpatterns = [
@@ -13,7 +13,7 @@ urlpatterns = [
     path("account/", include("accounts.urls")),
     path("", include("workspaces.urls")),
     path("w/<str:slug>/", include("agenhood.fleet.urls")),
-    path("admin/", admin.site.urls),
+    path("admin/", platform_site.urls),
     path("livez", login_not_required(health.livez), name="livez"),
     path("readyz", login_not_required(health.readyz), name="readyz"),
 ]

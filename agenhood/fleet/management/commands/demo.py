@@ -1,0 +1,76 @@
+"""Two demo workspaces with four people, to see the console at work. Development only."""
+
+import os
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.models import User
+from accounts.provisioning import account_for
+from agenhood.fleet.models import Project
+from workspaces.models import Membership, Workspace
+from workspaces.provisioning import provision_workspace
+from workspaces.roles import Role
+from workspaces.scope import platform_scope, workspace_scope
+
+PEOPLE = {
+    "owner@demo.test": ("Olive Owner", {"acme": Role.OWNER, "globex": Role.VIEWER}),
+    "operator@demo.test": ("Otto Operator", {"acme": Role.OPERATOR, "globex": Role.OPERATOR}),
+    "viewer@demo.test": ("Vera Viewer", {"acme": Role.VIEWER}),
+    "outsider@demo.test": ("Oscar Outsider", {}),
+}
+WORKSPACES = {
+    "acme": ("Acme", Workspace.Colour.BLUE, "owner@demo.test"),
+    # Somebody must own it, and none of the four does.
+    "globex": ("Globex", Workspace.Colour.ORANGE, "globex-owner@demo.test"),
+}
+PROJECTS = {
+    "acme": ["Roadrunner support", "Invoice triage", "Release notes", "Anvil catalogue"],
+    "globex": ["Hammock district", "Nightly data quality", "Contract review"],
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes the demo workspaces acme and globex with their people. The password of all is"
+        " AGENHOOD_DEMO_PASSWORD, else a random one, printed. Safe to run twice."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.PRODUCTION:
+            raise CommandError("Demo accounts have a shared password: not in production.")
+        chosen = os.environ.get("AGENHOOD_DEMO_PASSWORD", "")
+        password = chosen or secrets.token_urlsafe(9)
+        with platform_scope("demo people"):
+            people = {email: _person(email, name, password) for email, (name, _) in PEOPLE.items()}
+        for slug, (name, colour, owner) in WORKSPACES.items():
+            workspace = _workspace(slug, name, colour, owner)
+            with platform_scope("demo members"):
+                for email, (_name, roles) in PEOPLE.items():
+                    if slug in roles:
+                        Membership.objects.unscoped("the platform adds members").get_or_create(
+                            workspace=workspace, user=people[email], defaults={"role": roles[slug]}
+                        )
+            with workspace_scope(workspace.pk):
+                for project in PROJECTS[slug]:
+                    Project.objects.get_or_create(name=project)
+        self.stdout.write("Demo workspaces: acme and globex")
+        self.stdout.write(f"Sign in as {', '.join(PEOPLE)}")
+        self.stdout.write(f"Their password: {'AGENHOOD_DEMO_PASSWORD' if chosen else password}")
+
+
+def _person(email: str, name: str, password: str) -> User:
+    user, _is_new = account_for(email, name)
+    user.set_password(password)
+    user.save()
+    return user
+
+
+def _workspace(slug: str, name: str, colour: str, owner: str) -> Workspace:
+    with platform_scope("find a demo workspace"):
+        existing = Workspace.objects.filter(slug=slug).first()
+    if existing is not None:
+        return existing
+    return provision_workspace(Workspace(slug=slug, name=name, colour=colour), owner).workspace

@@ -1,0 +1,77 @@
+"""The admin site's forms: what platform staff provision."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.models import BaseInlineFormSet
+from django.utils import timezone
+
+from accounts.models import User
+from workspaces.models import Workspace
+from workspaces.roles import Role
+
+
+class ProvisionForm(forms.ModelForm):
+    """A new workspace with its owner, in one step."""
+
+    owner_email = forms.EmailField(
+        label="Owner's email", help_text="The account is made if there is none with this email."
+    )
+
+    class Meta:
+        model = Workspace
+        fields = ["name", "slug", "colour"]
+
+    def clean_owner_email(self) -> str:
+        email = str(self.cleaned_data["owner_email"]).lower()
+        if User.objects.filter(email=email, is_active=False).exists():
+            raise ValidationError("This account is deactivated.")
+        return email
+
+
+class WorkspaceForm(forms.ModelForm):
+    suspended = forms.BooleanField(
+        required=False,
+        help_text="From the next request on, members can read and nobody can change anything.",
+    )
+
+    class Meta:
+        model = Workspace
+        fields = ["name", "colour", "suspended", "suspension_reason"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["suspended"].initial = self.instance.is_suspended
+
+    def save(self, commit: bool = True) -> Any:
+        if self.cleaned_data["suspended"] != self.instance.is_suspended:
+            self.instance.suspended_at = timezone.now() if self.cleaned_data["suspended"] else None
+        if not self.cleaned_data["suspended"]:
+            self.instance.suspension_reason = ""
+        return super().save(commit)
+
+
+class MembersFormSet(BaseInlineFormSet):
+    """Says before the database does that a workspace always has an owner."""
+
+    def clean(self) -> None:
+        super().clean()
+        if any(self.errors):
+            return
+        kept = [
+            form.cleaned_data
+            for form in self.forms
+            if form.cleaned_data and not form.cleaned_data.get("DELETE")
+        ]
+        if not any(row["role"] == Role.OWNER and row["user"].is_active for row in kept):
+            raise ValidationError("A workspace always has an owner with an active account.")
+
+
+class PersonAddForm(forms.ModelForm):
+    class Meta:
+        model = User
+        fields = ["email", "name"]
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).lower()
