@@ -110,8 +110,9 @@ class Membership(models.Model):
         """Check before a bulk write that the row is of the active workspace."""
         adopt(self)
 
-    # What `workspaces.enter()` returns, in its order: see migrations/0002_row_security.py.
-    _entered_fields = ("id", "role", "workspace_id", "user_id", "created_at")
+    # What `workspaces.enter()` returns (migrations/0002_row_security.py), in the models' order,
+    # which `from_db` needs. Fields that it does not return are loaded when asked for.
+    _entered_fields = ("id", "workspace_id", "user_id", "role", "created_at")
     _entered_workspace_fields = (
         "id",
         "name",

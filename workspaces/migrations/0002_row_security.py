@@ -48,16 +48,16 @@ DROP FUNCTION workspaces.active_id();
 ENTER = """
 CREATE FUNCTION workspaces.enter(wanted_slug text, person uuid)
 RETURNS TABLE (
-    membership_id uuid, role text, workspace_id uuid, user_id uuid, joined_at timestamptz,
+    membership_id uuid, workspace_id uuid, user_id uuid, role text, joined_at timestamptz,
     id uuid, name text, slug text, colour text, suspended_at timestamptz, suspension_reason text,
     created_at timestamptz
 )
 LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_catalog.set_config('agenhood.user_id', person::text, true);
-    SELECT m.id, m.role, m.workspace_id, m.user_id, m.created_at,
+    SELECT m.id, m.workspace_id, m.user_id, m.role, m.created_at,
            w.id, w.name, w.slug, w.colour, w.suspended_at, w.suspension_reason, w.created_at
-      INTO membership_id, role, workspace_id, user_id, joined_at,
+      INTO membership_id, workspace_id, user_id, role, joined_at,
            id, name, slug, colour, suspended_at, suspension_reason, created_at
       FROM public.workspaces_workspace AS w
       JOIN public.workspaces_membership AS m ON m.workspace_id = w.id AND m.user_id = person

@@ -1,0 +1,24 @@
+"""Fixtures for all tests. `db` is pytest-django's: one transaction, rolled back."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests import postgres
+
+
+@pytest.fixture(scope="session")
+def django_db_setup() -> None:
+    postgres.make_database()
+
+
+@pytest.fixture
+def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The database for tests that need real commits: several connections, threads, processes."""
+    from django.db import connections
+
+    with django_db_blocker.unblock():
+        yield
+        connections.close_all()
+        postgres.empty_database()

@@ -1,0 +1,104 @@
+"""A PostgreSQL of its own for each test run, and a database of its own for each worker of it.
+
+Loaded as a plugin, before Django reads its settings. The first process makes the roles and one
+migrated database, which every worker copies; tests connect as the restricted role, as the console
+does.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from agenhood.launcher.postgres import EmbeddedPostgres
+from workspaces.database.roles import APP, BACKUP, OWNER, create_database_roles
+
+PASSWORDS = {APP: "app", OWNER: "owner", BACKUP: "backup"}
+TEMPLATE = "agenhood_template"
+ROOT = Path(__file__).resolve().parent.parent
+
+if "AGENHOOD_TEST_DATA" not in os.environ:
+    os.environ["AGENHOOD_TEST_DATA"] = tempfile.mkdtemp(prefix="agenhood-test-")
+    STARTED_HERE = True
+else:
+    STARTED_HERE = False
+DATA = Path(os.environ["AGENHOOD_TEST_DATA"])
+DATABASE = f"agenhood_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+
+server = EmbeddedPostgres(DATA, durable=False)
+
+
+def url(role: str, database: str = DATABASE) -> str:
+    """Return the URL of a role's login to a test database."""
+    return server.url(role, PASSWORDS[role], database)
+
+
+def superuser(database: str = DATABASE) -> psycopg.Connection[Any]:
+    """Connect past all row security: to plant faults, and to see what really is stored."""
+    return psycopg.connect(server.conninfo(database), autocommit=True)
+
+
+os.environ |= {
+    "AGENHOOD_ENV_FILE": "",
+    "AGENHOOD_MODE": "development",
+    "AGENHOOD_SECRET_KEY": "a key for tests only",
+    "AGENHOOD_ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
+    "AGENHOOD_DATABASE_POOL": "0",
+    "DATABASE_URL": url(APP),
+    "EMAIL_URL": "memorymail://",
+}
+os.environ.pop("AGENHOOD_OWNER_DATABASE_URL", None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if STARTED_HERE and not hasattr(config, "workerinput"):
+        server.start()
+        make_template()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if STARTED_HERE and not hasattr(config, "workerinput"):
+        server.stop()
+        shutil.rmtree(DATA, ignore_errors=True)
+
+
+def make_template() -> None:
+    server.ensure_database(TEMPLATE)
+    with superuser(TEMPLATE) as connection:
+        create_database_roles(connection, PASSWORDS)
+    environment = os.environ | {
+        "DATABASE_URL": url(APP, TEMPLATE),
+        "AGENHOOD_OWNER_DATABASE_URL": url(OWNER, TEMPLATE),
+    }
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--database", "owner", "--verbosity", "0"],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+    )
+
+
+def make_database() -> None:
+    """Copy the migrated database for this worker."""
+    with superuser("postgres") as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
+        connection.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {TEMPLATE}")
+        connection.execute(f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC")
+        connection.execute(f"GRANT CONNECT ON DATABASE {DATABASE} TO {OWNER}, {APP}, {BACKUP}")
+
+
+def empty_database() -> None:
+    """Remove every row that a test committed."""
+    with superuser() as connection:
+        names = connection.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname = 'public'"
+            " AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission')"
+        ).fetchall()
+        connection.execute(f"TRUNCATE {', '.join(name for (name,) in names)} CASCADE")
