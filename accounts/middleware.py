@@ -14,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
 
-def sign_in_redirect(request: HttpRequest) -> HttpResponse:
+def sign_in_redirect(request: Any) -> HttpResponse:
     """Lead to sign-in and back to the page: its own address, not that of a fragment in it."""
     if not request.htmx:
         return redirect_to_login(request.get_full_path())
@@ -29,7 +29,7 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
 
     def handle_no_permission(
         self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
-    ) -> HttpResponse:
+    ) -> Any:
         return sign_in_redirect(request)
 
 

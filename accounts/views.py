@@ -3,16 +3,17 @@
 import re
 
 from allauth.usersessions.models import UserSession
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import ProfileForm
 from accounts.htmx import is_partial
+from accounts.requests import SignedInRequest
 
 
 @require_http_methods(["GET", "POST"])
-def account(request: HttpRequest) -> HttpResponse:
+def account(request: SignedInRequest) -> HttpResponse:
     posted = request.method == "POST"
     form = ProfileForm(request.POST if posted else None, instance=request.user)
     saved = posted and form.is_valid()
@@ -28,7 +29,7 @@ def account(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def session_end(request: HttpRequest, session_id: int) -> HttpResponse:
+def session_end(request: SignedInRequest, session_id: int) -> HttpResponse:
     session = get_object_or_404(UserSession, pk=session_id, user=request.user)
     current = session.session_key == request.session.session_key
     session.end()
@@ -39,14 +40,14 @@ def session_end(request: HttpRequest, session_id: int) -> HttpResponse:
 
 
 @require_POST
-def sessions_end_others(request: HttpRequest) -> HttpResponse:
+def sessions_end_others(request: SignedInRequest) -> HttpResponse:
     others = UserSession.objects.filter(user=request.user)
     for session in others.exclude(session_key=request.session.session_key):
         session.end()
     return redirect("accounts:detail")
 
 
-def _sessions(request: HttpRequest) -> list[dict[str, object]]:
+def _sessions(request: SignedInRequest) -> list[dict[str, object]]:
     rows = [
         {
             "session": session,

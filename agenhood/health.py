@@ -11,7 +11,7 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when the database answers and keeps workspaces apart; 503, without saying why, when not."""
+    """200 when the database answers and keeps workspaces apart, else 503, without the reason."""
     try:
         ready = not faults()
     except DatabaseError:

@@ -17,4 +17,3 @@ urlpatterns = [
     path("livez", login_not_required(health.livez), name="livez"),
     path("readyz", login_not_required(health.readyz), name="readyz"),
 ]
-

@@ -49,7 +49,7 @@ def _check_isolation(model: type[models.Model]) -> Iterable[checks.CheckMessage]
             yield _error("has a manager that sees every workspace.", hint, model, "E003")
 
 
-def _check_keys(model: type[models.Model]) -> Iterable[checks.CheckMessage]:
+def _check_keys(model: Any) -> Iterable[checks.CheckMessage]:
     composite = {c.field for c in model._meta.constraints if isinstance(c, SameWorkspace)}
     for field in model._meta.local_fields:
         if not (field.is_relation and _is_owned(field.related_model)):
@@ -58,7 +58,9 @@ def _check_keys(model: type[models.Model]) -> Iterable[checks.CheckMessage]:
             hint = f'Add SameWorkspace("{field.name}") to its Meta.constraints.'
             yield _error(f"refers to other workspaces by {field.name}.", hint, model, "E004")
         if field.db_constraint:
-            hint = f"Declare {field.name} with db_constraint=False: SameWorkspace is its constraint."
+            hint = (
+                f"Declare {field.name} with db_constraint=False: SameWorkspace is its constraint."
+            )
             yield _error(f"has a plain foreign key {field.name}.", hint, model, "E005")
     for field in model._meta.local_many_to_many:
         if field.remote_field.through._meta.auto_created:
@@ -66,7 +68,7 @@ def _check_keys(model: type[models.Model]) -> Iterable[checks.CheckMessage]:
             yield _error(f"links rows without a workspace by {field.name}.", hint, model, "E006")
 
 
-def _check_uniqueness(model: type[models.Model]) -> Iterable[checks.CheckMessage]:
+def _check_uniqueness(model: Any) -> Iterable[checks.CheckMessage]:
     for field in model._meta.local_fields:
         if field.unique and not field.primary_key:
             hint = f'Use UniquePerWorkspace("{field.name}").'
@@ -78,16 +80,16 @@ def _check_uniqueness(model: type[models.Model]) -> Iterable[checks.CheckMessage
                 named |= {name for name, *_ in model._get_expr_references(expression)}
             if "workspace" not in named:
                 hint = 'Name "workspace" first in it.'
-                yield _error(f"is unique across workspaces: {constraint.name}.", hint, model, "E008")
+                yield _error(
+                    f"is unique across workspaces: {constraint.name}.", hint, model, "E008"
+                )
 
 
 def _is_owned(model: Any) -> bool:
     return isinstance(model, type) and issubclass(model, WorkspaceOwned)
 
 
-def _error(
-    message: str, hint: str, model: type[models.Model], number: str
-) -> checks.CheckMessage:
+def _error(message: str, hint: str, model: type[models.Model], number: str) -> checks.CheckMessage:
     return checks.Error(
         f"{model._meta.label} {message}", hint=hint, obj=model, id=f"workspaces.{number}"
     )

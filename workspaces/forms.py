@@ -3,9 +3,9 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest
 
 from workspaces.models import Membership
+from workspaces.requests import MemberRequest
 
 
 def save_or_refuse(form: forms.ModelForm) -> bool:
@@ -36,7 +36,7 @@ class OwnershipTransferForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
-    def __init__(self, request: HttpRequest, *args: Any) -> None:
+    def __init__(self, request: MemberRequest, *args: Any) -> None:
         super().__init__(*args)
         self.user = request.user
         field: Any = self.fields["new_owner"]

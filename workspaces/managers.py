@@ -13,7 +13,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from workspaces.scope import current_scope
 
-M = TypeVar("M", bound=models.Model)
+M = TypeVar("M", bound=models.Model, covariant=True)
 
 
 class WorkspaceMismatch(ValueError):
@@ -25,16 +25,14 @@ class ActiveWorkspace(models.Expression):
 
     output_field = models.UUIDField()
 
-    def as_sql(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
-    ) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         return "%s", [current_scope(connection).workspace_id]
 
 
 class ScopedQuerySet(models.QuerySet[M]):
     """Writes what belongs to the active workspace, and moves nothing into or out of it."""
 
-    def bulk_create(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
         objs = list(objs)
         for obj in objs:
             obj.adopt()
@@ -51,11 +49,14 @@ class ScopedQuerySet(models.QuerySet[M]):
         For control tables, whose rows a person or the platform sees across workspaces. `reason`
         says why, and a test lists every use.
         """
-        return type(self)(model=self.model, using=self._db, hints=self._hints)
+        return type(self)(model=self.model, using=self.db)
 
 
-class ScopedManager(models.Manager.from_queryset(ScopedQuerySet)):
+_ScopedManager = models.Manager.from_queryset(ScopedQuerySet)
+
+
+class ScopedManager(_ScopedManager[M]):
     """The default and base manager of everything that belongs to a workspace."""
 
-    def get_queryset(self) -> ScopedQuerySet[Any]:
+    def get_queryset(self) -> Any:
         return super().get_queryset().filter(workspace_id=ActiveWorkspace())

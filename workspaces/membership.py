@@ -3,8 +3,8 @@
 The database holds the rule that a workspace always has an owner; here it gets its words.
 """
 
-from psycopg.errors import CheckViolation
 from django.db import IntegrityError, transaction
+from psycopg.errors import CheckViolation
 
 from workspaces.models import Membership
 from workspaces.roles import Role

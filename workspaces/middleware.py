@@ -7,6 +7,7 @@ the picker.
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
@@ -16,7 +17,9 @@ from django.utils.cache import patch_vary_headers
 from django.utils.functional import cached_property
 
 from accounts.middleware import sign_in_redirect
+from accounts.requests import SignedInRequest
 from workspaces import recents
+from workspaces.requests import MemberRequest
 from workspaces.scope import NotAMember, member_scope, platform_scope
 from workspaces.streaming import rescope
 
@@ -39,7 +42,7 @@ class WorkspaceMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: Any) -> HttpResponseBase:
         request.workspace = request.membership = None
         if path := WORKSPACE_PATH.match(request.path_info):
             return self._in_workspace(request, path["slug"])
@@ -52,7 +55,7 @@ class WorkspaceMiddleware:
         if transaction.get_connection().in_atomic_block:
             transaction.set_rollback(True)
 
-    def _in_workspace(self, request: HttpRequest, slug: str) -> HttpResponseBase:
+    def _in_workspace(self, request: Any, slug: str) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return sign_in_redirect(request)
         if not SLUG.fullmatch(slug):
@@ -72,7 +75,7 @@ class WorkspaceMiddleware:
             recents.remember(request.session, request.workspace)
         return response
 
-    def _answer(self, request: HttpRequest) -> HttpResponseBase:
+    def _answer(self, request: MemberRequest) -> HttpResponseBase:
         if request.workspace.is_suspended and request.method not in SAFE_METHODS:
             return render(request, "workspaces/workspace_suspended.html", status=403)
         response = self.get_response(request)
@@ -80,7 +83,7 @@ class WorkspaceMiddleware:
             transaction.set_rollback(True)
         return response
 
-    def _as_platform(self, request: HttpRequest) -> HttpResponseBase:
+    def _as_platform(self, request: SignedInRequest) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return sign_in_redirect(request)
         if not request.user.is_staff:

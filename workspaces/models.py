@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.validators import RegexValidator
@@ -80,9 +80,7 @@ class Membership(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="memberships")
     # People are deactivated, never deleted while they belong anywhere.
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="memberships"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=8, choices=Role, default=Role.VIEWER)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -124,9 +122,7 @@ class Membership(models.Model):
     )
 
     @classmethod
-    def enter(
-        cls, connection: BaseDatabaseWrapper, slug: str, user_id: Any
-    ) -> "Membership | None":
+    def enter(cls, connection: BaseDatabaseWrapper, slug: str, user_id: Any) -> "Membership | None":
         """Ask for a person's membership and enter its workspace, in one statement.
 
         Returns the membership with its `workspace`, or None, which leaves the transaction without
@@ -153,11 +149,9 @@ class WorkspaceOwned(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    workspace = models.ForeignKey(
-        Workspace, models.CASCADE, related_name="+", editable=False
-    )
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+", editable=False)
 
-    objects = ScopedManager()
+    objects: ClassVar[ScopedManager[Any]] = ScopedManager()
 
     class Meta:
         abstract = True

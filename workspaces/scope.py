@@ -114,9 +114,12 @@ class _ScopedTransaction:
         connection = connections[DEFAULT_DB_ALIAS]
         outer = _entered.get()
         inside = outer is not None and outer.open
-        if inside and not self._is(outer.scope):
-            raise ScopeConflict("Another scope is open: leave it before entering this one.")
-        if not inside and getattr(connection, "agenhood_scope", None) is not None:
+        if outer is not None and outer.open:
+            if outer.connection is not connection:
+                raise ScopeConflict("This scope's transaction runs on another connection.")
+            if not self._is(outer.scope):
+                raise ScopeConflict("Another scope is open: leave it before entering this one.")
+        elif getattr(connection, "agenhood_scope", None) is not None:
             raise ScopeConflict("Another task's scope is open on this connection.")
         self._connection = connection
         self._own = None
@@ -130,7 +133,7 @@ class _ScopedTransaction:
         except BaseException:
             self._atomic.__exit__(*sys.exc_info())
             raise
-        setattr(connection, "agenhood_scope", self._own)
+        connection.agenhood_scope = self._own  # type: ignore[attr-defined]
         _entered.set(self._own)
 
     def _exit(
@@ -145,7 +148,7 @@ class _ScopedTransaction:
                 # Closed before the commit: what runs on commit is no longer in the scope.
                 self._own.open = False
                 _entered.set(None)
-                setattr(connection, "agenhood_scope", None)
+                connection.agenhood_scope = None  # type: ignore[attr-defined]
                 if self._nested and kind is None and not connection.needs_rollback:
                     # Local settings end with the outermost transaction, which this is not.
                     set_locally(connection, {name: _UNSET.get(name, "") for name in self.settings})

@@ -50,7 +50,7 @@ def landing_url(membership: Membership, key: str) -> str:
 
 
 def key_of(url_name: str) -> str:
-    """Return the section that a page belongs to, by its URL's name ("fleet:project-list"), or ""."""
+    """Return the section that the page of this URL name belongs to, or ""."""
     return next((s.key for s in _sections.values() if _noun(s.url_name) == _noun(url_name)), "")
 
 

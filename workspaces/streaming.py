@@ -11,12 +11,13 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user
 from django.http import HttpRequest, StreamingHttpResponse
 
+from workspaces.requests import MemberRequest
 from workspaces.scope import NotAMember, member_scope
 
 _END: Any = object()
 
 
-def rescope(request: HttpRequest, response: StreamingHttpResponse) -> None:
+def rescope(request: MemberRequest, response: StreamingHttpResponse) -> None:
     """Make each chunk of `response` inside the workspace of `request`."""
     chunks: Any = response.streaming_content
     if response.is_async:
@@ -25,17 +26,19 @@ def rescope(request: HttpRequest, response: StreamingHttpResponse) -> None:
         response.streaming_content = _chunks(request, iter(chunks))
 
 
-def _chunks(request: HttpRequest, chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _chunks(request: MemberRequest, chunks: Iterator[bytes]) -> Iterator[bytes]:
     while (chunk := _next(request, chunks)) is not _END:
         yield chunk
 
 
-async def _async_chunks(request: HttpRequest, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _async_chunks(
+    request: MemberRequest, chunks: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
     while (chunk := await _anext(request, chunks)) is not _END:
         yield chunk
 
 
-def _next(request: HttpRequest, chunks: Iterator[bytes]) -> Any:
+def _next(request: MemberRequest, chunks: Iterator[bytes]) -> Any:
     scope = _scope_again(request)
     if scope is None:
         return _END
@@ -46,7 +49,7 @@ def _next(request: HttpRequest, chunks: Iterator[bytes]) -> Any:
         return _END
 
 
-async def _anext(request: HttpRequest, chunks: AsyncIterator[bytes]) -> Any:
+async def _anext(request: MemberRequest, chunks: AsyncIterator[bytes]) -> Any:
     scope = await sync_to_async(_scope_again)(request)
     if scope is None:
         return _END
@@ -57,7 +60,7 @@ async def _anext(request: HttpRequest, chunks: AsyncIterator[bytes]) -> Any:
         return _END
 
 
-def _scope_again(request: HttpRequest) -> member_scope | None:
+def _scope_again(request: MemberRequest) -> member_scope | None:
     """Return the scope to enter, or None once the session has ended or the account is closed."""
     # A new store: the request's own keeps what it read at its start.
     session = type(request.session)(request.session.session_key)

@@ -8,11 +8,16 @@ def create_table(apps, schema_editor):
     call_command("createcachetable", database=schema_editor.connection.alias, verbosity=0)
 
 
+def drop_table(apps, schema_editor):
+    schema_editor.execute("DROP TABLE django_cache")
+
+
 class Migration(migrations.Migration):
     dependencies = [("accounts", "0001_initial")]
 
     operations = [
         migrations.RunPython(
-            create_table, lambda apps, schema_editor: schema_editor.execute("DROP TABLE django_cache")
+            create_table,
+            drop_table,
         )
     ]

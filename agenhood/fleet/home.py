@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from django.http import HttpRequest
 from django.urls import reverse
 
 from agenhood.fleet.models import Project
 from agenhood.fleet.permissions import FleetPermission
+from workspaces.requests import MemberRequest
 from workspaces.views.home import contribute
 
 RECENT_PROJECTS = 5
 
 
 @contribute
-def projects(request: HttpRequest) -> dict[str, Any]:
+def projects(request: MemberRequest) -> dict[str, Any]:
     if not request.membership.may(FleetPermission.PROJECT_VIEW):
         return {}
     active = Project.objects.active()

@@ -1,5 +1,7 @@
 """What a workspace's fleet is made of."""
 
+from typing import Any, ClassVar
+
 from django.db import models
 
 from workspaces.database.constraints import UniquePerWorkspace
@@ -29,7 +31,7 @@ class Project(WorkspaceOwned):
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, editable=False)
 
-    objects = ScopedManager.from_queryset(ProjectQuerySet)()
+    objects: ClassVar[Any] = ScopedManager.from_queryset(ProjectQuerySet)()
 
     class Meta(WorkspaceOwned.Meta):
         constraints = [

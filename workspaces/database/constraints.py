@@ -1,17 +1,15 @@
 """What a model's author writes once in `Meta.constraints`, and migrations carry to the database.
 
-    WorkspaceIsolation()       on every model that a workspace owns: row security, forced; a key to
-                               refer to; a `workspace_id` that never changes
-    SameWorkspace("project")   beside every foreign key to another such model
-    UniquePerWorkspace("name") instead of `unique=True`
+WorkspaceIsolation()       on every model that a workspace owns: row security, forced; a key to
+                           refer to; a `workspace_id` that never changes
+SameWorkspace("project")   beside every foreign key to another such model
+UniquePerWorkspace("name") instead of `unique=True`
 """
 
 from typing import Any, Self
 
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, models
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.backends.ddl_references import Statement
 from django.db.models.functions import Lower
 
 POLICY = "workspace_isolation"
@@ -30,26 +28,20 @@ class WorkspaceIsolation(models.BaseConstraint):
     def __init__(self, *, name: str = "%(app_label)s_%(class)s_isolation", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
 
-    def constraint_sql(
-        self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor
-    ) -> str:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
         # Once the table is there; the key stands inside CREATE TABLE, for others to refer to.
         schema_editor.deferred_sql.append(_isolate(table))
         return f"CONSTRAINT {schema_editor.quote_name(self.name)} UNIQUE (workspace_id, id)"
 
-    def create_sql(
-        self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor
-    ) -> str:
+    def create_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
         name = schema_editor.quote_name(self.name)
         return f"ALTER TABLE {table} ADD CONSTRAINT {name} UNIQUE (workspace_id, id); " + _isolate(
             table
         )
 
-    def remove_sql(
-        self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor
-    ) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
         return (
             f"DROP TRIGGER {TRIGGER} ON {table}; DROP POLICY {POLICY} ON {table};"
@@ -59,7 +51,7 @@ class WorkspaceIsolation(models.BaseConstraint):
 
     def validate(
         self,
-        model: type[models.Model],
+        model: Any,
         instance: models.Model,
         exclude: Any = None,
         using: str = DEFAULT_DB_ALIAS,
@@ -103,9 +95,7 @@ class SameWorkspace(models.BaseConstraint):
         self.field = field
         self.on_delete = on_delete
 
-    def _definition(
-        self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor
-    ) -> Statement:
+    def _definition(self, model: Any, schema_editor: Any) -> Any:
         field = model._meta.get_field(self.field)
         action = f"SET NULL ({field.column})" if self.on_delete == "SET NULL" else self.on_delete
         # Django's own statement, so that renames before its execution reach it.
@@ -118,26 +108,20 @@ class SameWorkspace(models.BaseConstraint):
         statement.parts["name"] = schema_editor.quote_name(self.name)
         return statement
 
-    def constraint_sql(
-        self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor
-    ) -> None:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
         # As Django's own foreign keys: once both tables are there.
         schema_editor.deferred_sql.append(self._definition(model, schema_editor))
 
-    def create_sql(
-        self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor
-    ) -> Statement:
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
         return self._definition(model, schema_editor)
 
-    def remove_sql(
-        self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor
-    ) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
         return f"ALTER TABLE {table} DROP CONSTRAINT {schema_editor.quote_name(self.name)}"
 
     def validate(
         self,
-        model: type[models.Model],
+        model: Any,
         instance: models.Model,
         exclude: Any = None,
         using: str = DEFAULT_DB_ALIAS,
@@ -185,7 +169,7 @@ class UniquePerWorkspace(models.UniqueConstraint):
 
     def validate(
         self,
-        model: type[models.Model],
+        model: Any,
         instance: models.Model,
         exclude: Any = None,
         using: str = DEFAULT_DB_ALIAS,

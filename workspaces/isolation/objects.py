@@ -43,9 +43,14 @@ def check(cursor: Any) -> Iterator[Finding]:
     cursor.execute(FUNCTIONS)
     functions = cursor.fetchall()
     for name, definer, leakproof, owner in functions:
-        fault = definer and "runs with its owner's rights: SECURITY DEFINER"
-        fault = fault or (leakproof and "LEAKPROOF: it is run before row security")
-        yield finding(name, "function", fault or (owner != OWNER and f"owned by {owner}"))
+        faults = {
+            "runs with its owner's rights: SECURITY DEFINER": definer,
+            "LEAKPROOF: it is run before row security": leakproof,
+            f"owned by {owner}": owner != OWNER,
+        }
+        yield finding(
+            name, "function", "; ".join(fault for fault, holds in faults.items() if holds)
+        )
     missing = REQUIRED_FUNCTIONS - {row[0] for row in functions}
     yield finding("workspaces", "functions", missing and f"missing: {sorted(missing)}")
 

@@ -3,15 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from workspaces.models import Membership
 from workspaces.permissions import WorkspacePermission, requires
+from workspaces.requests import MemberRequest
 
-Contribution = Callable[[HttpRequest], dict[str, Any]]
+Contribution = Callable[[MemberRequest], dict[str, Any]]
 _contributions: list[Contribution] = []
 
 
@@ -23,7 +24,7 @@ def contribute(contribution: Contribution) -> Contribution:
 
 @require_safe
 @requires(WorkspacePermission.WORKSPACE_VIEW)
-def workspace_home(request: HttpRequest) -> HttpResponse:
+def workspace_home(request: MemberRequest) -> HttpResponse:
     context: dict[str, Any] = {"member_count": Membership.objects.count(), "steps": []}
     for contribution in _contributions:
         added = contribution(request)

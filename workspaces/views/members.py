@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -12,18 +12,19 @@ from workspaces.forms import OwnershipTransferForm
 from workspaces.membership import MembershipRefused
 from workspaces.models import Membership
 from workspaces.permissions import WorkspacePermission, requires
+from workspaces.requests import MemberRequest
 from workspaces.roles import Role
 
 
 @require_safe
 @requires(WorkspacePermission.MEMBER_VIEW)
-def member_list(request: HttpRequest) -> HttpResponse:
+def member_list(request: MemberRequest) -> HttpResponse:
     return _member_list(request)
 
 
 @require_POST
 @requires(WorkspacePermission.MEMBER_MANAGE)
-def member_role(request: HttpRequest, membership_id: Any) -> HttpResponse:
+def member_role(request: MemberRequest, membership_id: Any) -> HttpResponse:
     member = get_object_or_404(Membership.objects, pk=membership_id)
     wanted = request.POST.get("role", "")
     try:
@@ -39,7 +40,7 @@ def member_role(request: HttpRequest, membership_id: Any) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @requires(WorkspacePermission.MEMBER_MANAGE)
-def member_remove(request: HttpRequest, membership_id: Any) -> HttpResponse:
+def member_remove(request: MemberRequest, membership_id: Any) -> HttpResponse:
     member = get_object_or_404(Membership.objects.select_related("user"), pk=membership_id)
     context = {
         "membership": member,
@@ -58,7 +59,7 @@ def member_remove(request: HttpRequest, membership_id: Any) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @requires(WorkspacePermission.WORKSPACE_LEAVE)
-def leave(request: HttpRequest) -> HttpResponse:
+def leave(request: MemberRequest) -> HttpResponse:
     context: dict[str, Any] = {"last_owner": _is_last_owner(request)}
     if request.method == "POST":
         try:
@@ -72,7 +73,7 @@ def leave(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @requires(WorkspacePermission.OWNERSHIP_TRANSFER)
-def ownership_transfer(request: HttpRequest) -> HttpResponse:
+def ownership_transfer(request: MemberRequest) -> HttpResponse:
     posted = request.method == "POST"
     form = OwnershipTransferForm(request, request.POST if posted else None)
     if posted and form.is_valid():
@@ -87,7 +88,7 @@ def ownership_transfer(request: HttpRequest) -> HttpResponse:
 
 
 def _member_list(
-    request: HttpRequest, *, refused: dict[Any, str] | None = None, status: int = 200
+    request: MemberRequest, *, refused: dict[Any, str] | None = None, status: int = 200
 ) -> HttpResponse:
     mine = request.membership
     manages = mine.may(WorkspacePermission.MEMBER_MANAGE)
@@ -110,6 +111,6 @@ def _member_list(
     return render(request, template, context, status=status)
 
 
-def _is_last_owner(request: HttpRequest) -> bool:
+def _is_last_owner(request: MemberRequest) -> bool:
     owners = Membership.objects.filter(role=Role.OWNER, user__is_active=True)
     return request.membership.role == Role.OWNER and owners.count() == 1

@@ -3,11 +3,12 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from accounts.htmx import is_partial
+from accounts.requests import SignedInRequest
 from workspaces import recents, sections
 from workspaces.middleware import WORKSPACE_PATH
 from workspaces.models import Membership
@@ -15,7 +16,7 @@ from workspaces.scope import person_scope
 
 
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: SignedInRequest) -> HttpResponse:
     """Lead to the workspace used last if the person may still go there, else to the list."""
     memberships = own_memberships(request)
     active = recents.active_id(request.session)
@@ -26,7 +27,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def workspace_list(request: HttpRequest) -> HttpResponse:
+def workspace_list(request: SignedInRequest) -> HttpResponse:
     """All workspaces of the person as a page; as the header's picker when htmx asks."""
     memberships = own_memberships(request)
     if not memberships and not is_partial(request):
@@ -58,7 +59,7 @@ def workspace_list(request: HttpRequest) -> HttpResponse:
     return _private(render(request, template, context))
 
 
-def own_memberships(request: HttpRequest) -> list[Membership]:
+def own_memberships(request: SignedInRequest) -> list[Membership]:
     """Return the person's memberships in all workspaces, by the workspace's name."""
     with person_scope(request.user.pk):
         return list(
@@ -69,7 +70,7 @@ def own_memberships(request: HttpRequest) -> list[Membership]:
         )
 
 
-def _current(request: HttpRequest) -> str:
+def _current(request: SignedInRequest) -> str:
     """Return the slug of the page that the picker opens on, else the id of the active workspace.
 
     Not only the session's: another tab may have moved it on.

@@ -7,27 +7,51 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('workspaces', '0002_row_security'),
+        ("workspaces", "0002_row_security"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Project',
+            name="Project",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=60)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('archived_at', models.DateTimeField(editable=False, null=True)),
-                ('workspace', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=60)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("archived_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="workspaces.workspace",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'constraints': [workspaces.database.constraints.WorkspaceIsolation(name='fleet_project_isolation'), workspaces.database.constraints.UniquePerWorkspace('name', name='fleet_project_name_unique', violation_error_message='This workspace already has a project of that name.')],
+                "abstract": False,
+                "base_manager_name": "objects",
+                "constraints": [
+                    workspaces.database.constraints.WorkspaceIsolation(
+                        name="fleet_project_isolation"
+                    ),
+                    workspaces.database.constraints.UniquePerWorkspace(
+                        "name",
+                        name="fleet_project_name_unique",
+                        violation_error_message="This workspace already has a project of that name.",
+                    ),
+                ],
             },
         ),
     ]

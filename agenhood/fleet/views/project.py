@@ -1,8 +1,9 @@
 """Projects of a workspace."""
 
+from datetime import datetime
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -14,11 +15,12 @@ from agenhood.fleet.paging import page_by_name
 from agenhood.fleet.permissions import FleetPermission
 from workspaces.forms import save_or_refuse
 from workspaces.permissions import requires
+from workspaces.requests import MemberRequest
 
 
 @require_safe
 @requires(FleetPermission.PROJECT_VIEW)
-def project_list(request: HttpRequest) -> HttpResponse:
+def project_list(request: MemberRequest) -> HttpResponse:
     archived = request.GET.get("state") == "archived"
     query = request.GET.get("q", "").replace("\0", "").strip()
     projects = Project.objects.archived() if archived else Project.objects.active()
@@ -37,7 +39,7 @@ def project_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @requires(FleetPermission.PROJECT_EDIT)
-def project_create(request: HttpRequest) -> HttpResponse:
+def project_create(request: MemberRequest) -> HttpResponse:
     posted = request.method == "POST"
     form = ProjectForm(request.POST if posted else None)
     if posted and form.is_valid() and save_or_refuse(form):
@@ -48,14 +50,14 @@ def project_create(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @requires(FleetPermission.PROJECT_VIEW)
-def project_detail(request: HttpRequest, project_id: UUID) -> HttpResponse:
+def project_detail(request: MemberRequest, project_id: UUID) -> HttpResponse:
     project = get_object_or_404(Project.objects, pk=project_id)
     return render(request, "fleet/project_detail.html", {"project": project})
 
 
 @require_http_methods(["GET", "POST"])
 @requires(FleetPermission.PROJECT_EDIT)
-def project_rename(request: HttpRequest, project_id: UUID) -> HttpResponse:
+def project_rename(request: MemberRequest, project_id: UUID) -> HttpResponse:
     project = get_object_or_404(Project.objects, pk=project_id)
     posted = request.method == "POST"
     form = ProjectForm(request.POST if posted else None, instance=project)
@@ -71,19 +73,19 @@ def project_rename(request: HttpRequest, project_id: UUID) -> HttpResponse:
 
 @require_POST
 @requires(FleetPermission.PROJECT_EDIT)
-def project_archive(request: HttpRequest, project_id: UUID) -> HttpResponse:
+def project_archive(request: MemberRequest, project_id: UUID) -> HttpResponse:
     return _set_archived(request, project_id, timezone.now())
 
 
 @require_POST
 @requires(FleetPermission.PROJECT_EDIT)
-def project_restore(request: HttpRequest, project_id: UUID) -> HttpResponse:
+def project_restore(request: MemberRequest, project_id: UUID) -> HttpResponse:
     return _set_archived(request, project_id, None)
 
 
 @require_http_methods(["GET", "POST"])
 @requires(FleetPermission.PROJECT_EDIT)
-def project_delete(request: HttpRequest, project_id: UUID) -> HttpResponse:
+def project_delete(request: MemberRequest, project_id: UUID) -> HttpResponse:
     """Delete a project. It has nothing in it yet, so there is nothing else to lose."""
     project = get_object_or_404(Project.objects, pk=project_id)
     if request.method == "POST":
@@ -92,7 +94,7 @@ def project_delete(request: HttpRequest, project_id: UUID) -> HttpResponse:
     return render(request, "fleet/project_delete.html", {"project": project})
 
 
-def _set_archived(request: HttpRequest, project_id: UUID, at: object) -> HttpResponse:
+def _set_archived(request: MemberRequest, project_id: UUID, at: datetime | None) -> HttpResponse:
     project = get_object_or_404(Project.objects, pk=project_id)
     if bool(project.archived_at) != bool(at):
         project.archived_at = at
