@@ -44,17 +44,27 @@
     setTimeout(() => all("button", form).forEach((button) => { button.disabled = true; }));
   });
 
-  // After a swap the focus goes to the first error, else to what the fragment names, else to the
-  // heading. Searching (GET) leaves it where one types.
+  // A redirect that was followed ends on another page: go there, never paint it into a fragment.
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const landed = new URL(detail.xhr.responseURL || location, location);
+    if (landed.pathname === new URL(detail.pathInfo.finalRequestPath, location).pathname) return;
+    detail.shouldSwap = false;
+    location.assign(landed);
+  });
+
+  // After a swap the focus goes to the first error, else to what the form names (`data-focus`), else
+  // to the heading; `data-done` or `data-announce` is read out. Searching (GET) leaves the focus.
   document.addEventListener("htmx:afterSettle", ({ detail }) => {
     const swapped = detail.elt;
     if (enterWaits && swapped.matches(".picker-list")) return openFirst();
     if (detail.requestConfig?.verb === "get") return;
-    const spoken = find("[data-announce]", swapped);
-    if (spoken) announcer.textContent = spoken.textContent.trim();
+    const asked = detail.requestConfig.elt.dataset;
+    const invalid = find("[aria-invalid=true]", swapped);
+    const done = find("[data-announce]", swapped)?.textContent.trim() ?? asked.done;
+    if (done && !invalid) announcer.textContent = done;
     const theme = find("[data-theme-now]", swapped)?.dataset.themeNow;
     if (theme) document.documentElement.dataset.theme = theme;
-    (find("[aria-invalid=true]", swapped) ?? find("[data-focus]", swapped) ?? find("h1"))?.focus();
+    (invalid ?? document.getElementById(asked.focus) ?? find("h1"))?.focus();
   });
 
   // --- when a request fails ---------------------------------------------------------------------
@@ -279,6 +289,9 @@
       else localStorage.setItem(SHORTCUTS_OFF, "yes");
     });
   }
+
+  // Shows a page of its own while the console cannot be reached, and keeps nothing else.
+  navigator.serviceWorker?.register("/service-worker.js");
 
   // A plain form that came back with errors, and the pages before sign-in.
   (find("main [aria-invalid=true]") ?? find(".entrance form input:not([type=hidden])"))?.focus();

@@ -44,6 +44,7 @@ class WorkspaceMiddleware:
 
     def __call__(self, request: Any) -> HttpResponseBase:
         request.workspace = request.membership = None
+        request.in_scope = False
         if path := WORKSPACE_PATH.match(request.path_info):
             return self._in_workspace(request, path["slug"])
         if request.path_info.startswith(self._admin_path):
@@ -51,8 +52,8 @@ class WorkspaceMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
-        """A view that failed leaves nothing behind."""
-        if transaction.get_connection().in_atomic_block:
+        """A view that failed leaves nothing behind in its scope."""
+        if request.in_scope:  # type: ignore[attr-defined]
             transaction.set_rollback(True)
 
     def _in_workspace(self, request: Any, slug: str) -> HttpResponseBase:
@@ -62,6 +63,7 @@ class WorkspaceMiddleware:
             raise Http404
         try:
             with member_scope(slug, request.user.pk) as scope:
+                request.in_scope = True
                 request.membership = scope.membership
                 request.workspace = scope.membership.workspace
                 response = self._answer(request)
@@ -89,6 +91,7 @@ class WorkspaceMiddleware:
         if not request.user.is_staff:
             raise Http404
         with platform_scope("admin site"):
+            request.in_scope = True  # type: ignore[attr-defined]
             response = self.get_response(request)
             if response.status_code >= 500:
                 transaction.set_rollback(True)

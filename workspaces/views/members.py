@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.core import ratelimit
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -75,6 +76,8 @@ def leave(request: MemberRequest) -> HttpResponse:
 @requires(WorkspacePermission.OWNERSHIP_TRANSFER)
 def ownership_transfer(request: MemberRequest) -> HttpResponse:
     posted = request.method == "POST"
+    if posted and not ratelimit.consume(request, action="reauthenticate", user=request.user):
+        return render(request, "429.html", status=429)
     form = OwnershipTransferForm(request, request.POST if posted else None)
     if posted and form.is_valid():
         actions.transfer_ownership(request.membership, to=form.cleaned_data["new_owner"])

@@ -10,7 +10,6 @@ from django.views.decorators.http import require_safe
 from accounts.htmx import is_partial
 from accounts.requests import SignedInRequest
 from workspaces import recents, sections
-from workspaces.middleware import WORKSPACE_PATH
 from workspaces.models import Membership
 from workspaces.scope import person_scope
 
@@ -51,6 +50,7 @@ def workspace_list(request: SignedInRequest) -> HttpResponse:
     context = {
         "query": query,
         "section": section,
+        "current": request.GET.get("current", ""),
         "recent": [] if query else visited,
         "everything": list(rows.values()),
         "total": len(memberships),
@@ -71,12 +71,11 @@ def own_memberships(request: SignedInRequest) -> list[Membership]:
 
 
 def _current(request: SignedInRequest) -> str:
-    """Return the slug of the page that the picker opens on, else the id of the active workspace.
+    """Return the slug of the page that the picker was opened on, else the active workspace's id.
 
-    Not only the session's: another tab may have moved it on.
+    The page first: another tab may have moved the session on. It only decides what is marked.
     """
-    page = WORKSPACE_PATH.match((request.htmx.current_url_abs_path or "") if request.htmx else "")
-    return page["slug"] if page else recents.active_id(request.session)
+    return request.GET.get("current", "") or recents.active_id(request.session)
 
 
 def _private(response: HttpResponse) -> HttpResponse:
