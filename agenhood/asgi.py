@@ -1,8 +1,12 @@
 """What the server runs. It refuses to start where the database would not keep workspaces apart."""
 
 import os
+import warnings
 
 from django.core.asgi import get_asgi_application
+
+# WhiteNoise answers with a file's iterator; reading such a small file at once is as good.
+warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agenhood.settings")
 os.environ.setdefault("AGENHOOD_DATABASE_POOL", "20")
