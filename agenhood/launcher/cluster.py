@@ -1,4 +1,4 @@
-"""The files of the embedded PostgreSQL: made by initdb, of one major version, and who may log in."""
+"""The embedded PostgreSQL's files: made by initdb, of one major version, and who may log in."""
 
 import os
 import pwd

@@ -15,32 +15,31 @@ from agenhood.launcher.server_user import ServerUser
 def make_data_folder(data: Path) -> None:
     """Create the data folder if need be. Raises LauncherError if it is not ours.
 
-    Everything in it has a mode of its own. Others can at most pass through, and only if root made
-    it, for PostgreSQL's user.
+    Everything in it has a mode of its own. Others can at most pass through, and only if it is
+    root's, for PostgreSQL's user.
     """
+    root = os.geteuid() == 0
     try:
         data.parent.mkdir(parents=True, exist_ok=True)
-        data.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
+        data.mkdir(mode=0o711 if root else 0o700, exist_ok=True)
     except (PermissionError, FileExistsError, NotADirectoryError) as error:
         raise LauncherError(
             f"The data folder {data} cannot be made: {error.strerror}. Choose another one with"
             " AGENHOOD_DATA."
         ) from None
-    owner = data.stat().st_uid
-    if owner != os.geteuid():
+    found = data.stat()
+    if found.st_uid != os.geteuid():
         raise LauncherError(
-            f"The data folder {data} belongs to another user (id {owner}). Run this as that user,"
-            " or choose another folder with AGENHOOD_DATA."
+            f"The data folder {data} belongs to another user (id {found.st_uid}). Run this as that"
+            " user, or choose another folder with AGENHOOD_DATA."
         )
+    if root and not any(data.iterdir()):
+        data.chmod(found.st_mode | stat.S_IXOTH)  # one that mktemp -d made, for example
 
 
-def let_enter(data: Path, user: ServerUser) -> None:
-    """See that `user` can pass through the data folder. Raises LauncherError if it cannot."""
-    if user.uid == os.geteuid():
-        return
-    if not os.listdir(data):
-        data.chmod(data.stat().st_mode | stat.S_IXOTH)  # one that mktemp -d made, for example
-    if not others_can_enter(data):
+def refuse_unreachable(data: Path, user: ServerUser) -> None:
+    """Raise LauncherError if PostgreSQL's user cannot pass through the data folder."""
+    if user.uid != os.geteuid() and not others_can_enter(data):
         raise LauncherError(
             f"PostgreSQL does not run as root, and its user {user.name} cannot enter {data}. Let"
             " others pass through it and its parents (chmod o+x), or choose another folder with"

@@ -109,9 +109,9 @@ def _login(url: str) -> str | None:
     """Return the name that a URL logs in with, None if it leaves that to libpq."""
     try:
         user = psycopg.conninfo.conninfo_to_dict(url).get("user")
-    except psycopg.ProgrammingError as error:
+    except psycopg.ProgrammingError:  # whose message may quote the password
         raise LauncherError(
-            f"DATABASE_URL cannot be read: {str(error).strip()}. It looks like"
+            "DATABASE_URL cannot be read. It must look like"
             " postgresql://USER:PASSWORD@HOST:5432/DATABASE"
         ) from None
     return None if user is None else str(user)

@@ -1,4 +1,4 @@
-"""`<data folder>/env`: an instance's secrets and settings, one KEY=value a line, for its owner only.
+"""`<data folder>/env`: an instance's secrets and settings, KEY=value a line, for its owner only.
 
 What an operator adds to it is kept; settings.py reads it for what the environment lacks.
 """

@@ -20,6 +20,9 @@ from agenhood.launcher.paths import data_folder
 NEW_DATA_MB = 300
 KNOWN_DATA_MB = 50
 
+# Connections; a request in work holds one, and the embedded server allows 100 in all.
+POOL_SIZE = 20
+
 # What a process that serves requests must not be able to read.
 NOT_FOR_SERVING = {
     DATABASE_URLS["agenhood_owner"],
@@ -36,7 +39,8 @@ class Instance:
 
     @property
     def serving_environment(self) -> dict[str, str]:
-        return {k: v for k, v in self.environment.items() if k not in NOT_FOR_SERVING}
+        wanted = {k: v for k, v in self.environment.items() if k not in NOT_FOR_SERVING}
+        return {"AGENHOOD_DATABASE_POOL": str(POOL_SIZE), **wanted}
 
     def prepare(self, *, demo: bool = False) -> None:
         """Migrate, and make the first account and, if asked, the samples. Raises LauncherError."""

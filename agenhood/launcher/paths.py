@@ -20,7 +20,7 @@ def data_folder() -> Path:
     """
     chosen = os.environ.get("AGENHOOD_DATA")
     if chosen:
-        return Path(os.path.abspath(CHECKOUT / Path(chosen).expanduser()))
+        return (CHECKOUT / Path(chosen).expanduser()).resolve()
     if os.geteuid() == 0 and not others_can_enter(CHECKOUT):
         return SYSTEM_DATA
     return CHECKOUT / ".local"

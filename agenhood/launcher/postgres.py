@@ -24,7 +24,7 @@ from psycopg.conninfo import make_conninfo
 from agenhood.launcher.binaries import binaries_folder
 from agenhood.launcher.cluster import ENVIRONMENT, SUPERUSER, make_cluster, write_access_rules
 from agenhood.launcher.commands import last_lines
-from agenhood.launcher.data import exclusive, let_enter, make_data_folder, open_lock
+from agenhood.launcher.data import exclusive, make_data_folder, open_lock, refuse_unreachable
 from agenhood.launcher.errors import LauncherError
 from agenhood.launcher.processes import wait_until_gone, works_in
 from agenhood.launcher.server_user import ServerUser, server_user
@@ -53,7 +53,7 @@ class EmbeddedPostgres:
     """
 
     def __init__(self, data: Path, *, durable: bool = True) -> None:
-        self.data = Path(os.path.abspath(data))
+        self.data = data.resolve()
         self.log = self.data / "postgres.log"
         self.cluster = self.data / "postgres" / "cluster"
         self.socket_folder = socket_folder(self.data / "postgres")
@@ -68,7 +68,7 @@ class EmbeddedPostgres:
         """
         user = server_user()
         make_data_folder(self.data)
-        let_enter(self.data, user)
+        refuse_unreachable(self.data, user)
         with exclusive(self.data / "postgres.lock"):
             usage = open_lock(self.data / "postgres.users")
             try:
@@ -95,6 +95,8 @@ class EmbeddedPostgres:
             finally:
                 os.close(self._usage)
                 self._usage = None
+                if self._process is not None:
+                    self._process.poll()  # leave no zombie of one that died
 
     def conninfo(self, database: str = "postgres") -> str:
         """Return the connection string of the superuser, whom the server knows by our user id."""
@@ -104,7 +106,7 @@ class EmbeddedPostgres:
     def url(self, role: str, password: str, database: str) -> str:
         """Return the URL of a role's login, for Django, psycopg and libpq's own tools alike."""
         host = quote(str(self.socket_folder), safe="/")
-        return f"postgresql://{role}:{quote(password)}@/{database}?host={host}&port={PORT}"
+        return f"postgresql://{role}:{quote(password, safe='')}@/{database}?host={host}&port={PORT}"
 
     def ensure_database(self, name: str) -> None:
         """Create the database `name`, owned by the superuser, if there is none."""
@@ -169,15 +171,13 @@ class EmbeddedPostgres:
 
     def _end(self) -> None:
         pid = self.pid()
-        if pid is None:
-            return
-        os.kill(pid, signal.SIGINT)  # "fast": open transactions are rolled back
-        if not wait_until_gone(self.cluster, timeout_seconds=STOP_TIMEOUT_SECONDS):
-            os.kill(pid, signal.SIGQUIT)
-            wait_until_gone(self.cluster, timeout_seconds=STOP_TIMEOUT_SECONDS)
+        if pid is not None:
+            os.kill(pid, signal.SIGINT)  # "fast": open transactions are rolled back
+            if not wait_until_gone(self.cluster, timeout_seconds=STOP_TIMEOUT_SECONDS):
+                os.kill(pid, signal.SIGQUIT)
+                wait_until_gone(self.cluster, timeout_seconds=STOP_TIMEOUT_SECONDS)
         if self._process is not None:
             self._process.wait()
-            self._process = None
 
     def _wait_until_it_answers(self, pid: int) -> bool:
         """Wait for a connection; return False if the process ends instead. Raises LauncherError."""

@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     django.setup()
     try:
         call_command("migrate", database="owner", interactive=False, verbosity=0)
-        if not settings.WHITENOISE_USE_FINDERS:  # then static files are served from STATIC_ROOT
+        if settings.STATIC_ROOT:  # in development they are served from where they are written
             call_command("collectstatic", interactive=False, verbosity=0)
         call_command("create_platform_admin")
         if "--demo" in arguments:

@@ -1,7 +1,6 @@
 """What /proc says about other processes. A zombie counts as ended: where nobody reaps orphans, as
 in many containers, a killed process answers to `kill(pid, 0)` for ever."""
 
-import os
 import time
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from pathlib import Path
 def works_in(pid: int, folder: Path) -> bool:
     """Tell whether process `pid` lives and has `folder` as its working directory."""
     try:
-        return os.readlink(f"/proc/{pid}/cwd") == os.path.realpath(folder) and lives(pid)
+        return Path(f"/proc/{pid}/cwd").readlink() == folder.resolve() and lives(pid)
     except OSError:
         return False
 
@@ -26,7 +25,7 @@ def lives(pid: int) -> bool:
 
 def processes_in(folder: Path) -> list[int]:
     """Return the ids of the living processes whose working directory is `folder`."""
-    pids = (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     return [pid for pid in pids if works_in(pid, folder)]
 
 

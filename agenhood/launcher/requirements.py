@@ -21,6 +21,7 @@ from agenhood.launcher.paths import CHECKOUT
 SPACE_NEEDED_MB = 400
 
 NETWORK_SIGNS = (
+    "(from versions: none)",
     "Retrying (Retry(",
     "connection broken by",
     "Could not fetch URL",
@@ -135,7 +136,7 @@ def install(requirements: Path, venv: Path) -> None:
 
 
 def explain_pip_failure(output: str, name: str) -> str:
-    """Return what to tell the user about pip's failed installation of the file `name`."""
+    """Return what to tell the user after pip failed to install the file `name`."""
     if sentence := disk_full(output):
         return sentence
     if "DO NOT MATCH THE HASHES" in output:
@@ -145,9 +146,9 @@ def explain_pip_failure(output: str, name: str) -> str:
         )
     if any(sign in output for sign in NETWORK_SIGNS):
         return (
-            f"The package index cannot be reached, so what {name} pins cannot be installed. Check"
-            " the network connection; behind a proxy set HTTPS_PROXY, and for a package index of"
-            " your own set PIP_INDEX_URL. Then run this again."
+            f"The package index cannot be reached, or does not have what {name} pins. Check the"
+            " network connection; behind a proxy set HTTPS_PROXY, and for a package index of your"
+            " own set PIP_INDEX_URL. Then run this again."
         )
     return f"pip could not install what {name} pins:\n{last_lines(output)}"
 

@@ -54,7 +54,7 @@ def refuse_taken_port(port: int) -> None:
 
 @contextmanager
 def server(environment: Mapping[str, str], port: int) -> Iterator[Popen[bytes]]:
-    """Serve the console on `port` for a block, which starts when it answers. Raises LauncherError."""
+    """Serve the console for a block, which begins when it answers. Raises LauncherError."""
     command: list[str | Path] = [sys.executable, "-m", "uvicorn", "agenhood.asgi:application"]
     command += ["--host", HOST, "--port", str(port), *OPTIONS]
     refuse_taken_port(port)
@@ -64,9 +64,7 @@ def server(environment: Mapping[str, str], port: int) -> Iterator[Popen[bytes]]:
             if process.poll() is not None:
                 raise LauncherError("The web server did not start; the reason is above.")
             if time.monotonic() > deadline:
-                raise LauncherError(
-                    f"The web server does not answer on port {port} after {START_TIMEOUT_SECONDS} s."
-                )
+                raise LauncherError(f"The web server does not answer on port {port}.")
             time.sleep(0.05)
         yield process
 
