@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, models
+from django.db.backends.ddl_references import Statement, Table
 from django.db.models.functions import Lower
 
 POLICY = "workspace_isolation"
@@ -29,17 +30,14 @@ class WorkspaceIsolation(models.BaseConstraint):
         super().__init__(name=name, **kwargs)
 
     def constraint_sql(self, model: Any, schema_editor: Any) -> str:
-        table = schema_editor.quote_name(model._meta.db_table)
-        # Once the table is there; the key stands inside CREATE TABLE, for others to refer to.
-        schema_editor.deferred_sql.append(_isolate(table))
+        # The key at once, for others to refer to; the rest once the table is there and Django's own
+        # foreign keys are: the owner, who checks them, sees no row of an isolated table.
+        schema_editor.deferred_sql.append(_isolate(model, schema_editor))
         return f"CONSTRAINT {schema_editor.quote_name(self.name)} UNIQUE (workspace_id, id)"
 
     def create_sql(self, model: Any, schema_editor: Any) -> str:
-        table = schema_editor.quote_name(model._meta.db_table)
-        name = schema_editor.quote_name(self.name)
-        return f"ALTER TABLE {table} ADD CONSTRAINT {name} UNIQUE (workspace_id, id); " + _isolate(
-            table
-        )
+        key = self.constraint_sql(model, schema_editor)
+        return f"ALTER TABLE {schema_editor.quote_name(model._meta.db_table)} ADD {key}"
 
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
@@ -59,19 +57,21 @@ class WorkspaceIsolation(models.BaseConstraint):
         """Nothing that a form could get wrong: the model fills in the workspace itself."""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, WorkspaceIsolation) and self.name == other.name
+        # Whatever its name, which a renamed model changes: other tables' keys hang on this one.
+        return isinstance(other, WorkspaceIsolation)
 
     __hash__ = None  # type: ignore[assignment]  # as Django's own constraints: compared, not kept
 
 
-def _isolate(table: str) -> str:
-    return (
-        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
-        f" CREATE POLICY {POLICY} ON {table}"
+def _isolate(model: Any, schema_editor: Any) -> Statement:
+    return Statement(
+        "ALTER TABLE %(table)s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
+        f" CREATE POLICY {POLICY} ON %(table)s"
         f" USING ({POLICY_EXPRESSION}) WITH CHECK ({POLICY_EXPRESSION});"
-        f" CREATE TRIGGER {TRIGGER} BEFORE UPDATE OF workspace_id ON {table} FOR EACH ROW"
+        f" CREATE TRIGGER {TRIGGER} BEFORE UPDATE OF workspace_id ON %(table)s FOR EACH ROW"
         " WHEN (OLD.workspace_id IS DISTINCT FROM NEW.workspace_id)"
-        " EXECUTE FUNCTION workspaces.refuse_new_workspace()"
+        " EXECUTE FUNCTION workspaces.refuse_new_workspace()",
+        table=Table(model._meta.db_table, schema_editor.quote_name),
     )
 
 
@@ -100,10 +100,16 @@ class SameWorkspace(models.BaseConstraint):
         action = f"SET NULL ({field.column})" if self.on_delete == "SET NULL" else self.on_delete
         # Django's own statement, so that renames before its execution reach it.
         statement = schema_editor._create_fk_sql(model, field, "")
+        # The owner checks the rows that are there already, and sees none of a forced table.
         statement.template = (
-            "ALTER TABLE %(table)s ADD CONSTRAINT %(name)s FOREIGN KEY (workspace_id, %(column)s)"
+            "ALTER TABLE %(table)s NO FORCE ROW LEVEL SECURITY;"
+            " ALTER TABLE %(to_table)s NO FORCE ROW LEVEL SECURITY;"
+            " ALTER TABLE %(table)s ADD CONSTRAINT %(name)s"
+            " FOREIGN KEY (workspace_id, %(column)s)"
             " REFERENCES %(to_table)s (workspace_id, %(to_column)s)"
-            f" ON DELETE {action} DEFERRABLE INITIALLY IMMEDIATE"
+            f" ON DELETE {action} DEFERRABLE INITIALLY IMMEDIATE;"
+            " ALTER TABLE %(table)s FORCE ROW LEVEL SECURITY;"
+            " ALTER TABLE %(to_table)s FORCE ROW LEVEL SECURITY"
         )
         statement.parts["name"] = schema_editor.quote_name(self.name)
         return statement
@@ -113,7 +119,8 @@ class SameWorkspace(models.BaseConstraint):
         schema_editor.deferred_sql.append(self._definition(model, schema_editor))
 
     def create_sql(self, model: Any, schema_editor: Any) -> Any:
-        return self._definition(model, schema_editor)
+        # Here too: the other table's key may come with a later operation of the same migration.
+        self.constraint_sql(model, schema_editor)
 
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
