@@ -1,11 +1,15 @@
 """Fixtures for all tests. `db` is pytest-django's: one transaction, rolled back."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests import postgres
+
+# Of programs that tests start; pytest's own settings are loaded by now: tests/settings.py.
+os.environ["DJANGO_SETTINGS_MODULE"] = "agenhood.settings"
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,7 @@ def make_template() -> None:
     environment = os.environ | {
         "DATABASE_URL": url(APP, TEMPLATE),
         "AGENHOOD_OWNER_DATABASE_URL": url(OWNER, TEMPLATE),
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
     }
     subprocess.run(
         [sys.executable, "manage.py", "migrate", "--database", "owner", "--verbosity", "0"],
