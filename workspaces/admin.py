@@ -101,9 +101,7 @@ class MembershipInline(admin.TabularInline):
     extra = 0
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
-        return Membership.objects.unscoped("platform staff provision members").order_by(
-            "user__email"
-        )
+        return super().get_queryset(request).order_by("user__email")
 
 
 @admin.register(Workspace, site=platform_site)

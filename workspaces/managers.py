@@ -11,7 +11,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql.compiler import SQLCompiler
 
-from workspaces.scope import current_scope
+from workspaces.scope import current_scope, platform_is_active
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
@@ -27,6 +27,22 @@ class ActiveWorkspace(models.Expression):
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         return "%s", [current_scope(connection).workspace_id]
+
+
+class InReach(models.Func):
+    """Whether a control table's row is in the scope's reach: the active workspace's, or any to the
+    platform. Compiling it raises NoActiveWorkspace in no scope, and in a person's."""
+
+    output_field = models.BooleanField()
+
+    def __init__(self) -> None:
+        super().__init__(models.F("workspace_id"))
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **context: Any) -> Any:
+        if platform_is_active():
+            return "TRUE", []
+        column, params = compiler.compile(self.get_source_expressions()[0])
+        return f"{column} = %s", [*params, current_scope(connection).workspace_id]
 
 
 class ScopedQuerySet(models.QuerySet[M]):
@@ -46,8 +62,8 @@ class ScopedQuerySet(models.QuerySet[M]):
     def unscoped(self, reason: str) -> "ScopedQuerySet[M]":
         """Return all rows that the database itself lets this scope see.
 
-        For control tables, whose rows a person or the platform sees across workspaces. `reason`
-        says why, and a test lists every use.
+        For control tables, whose rows a person sees across workspaces. `reason` says why, and a
+        test lists every use.
         """
         return type(self)(model=self.model, using=self.db)
 
@@ -60,3 +76,10 @@ class ScopedManager(_ScopedManager[M]):
 
     def get_queryset(self) -> Any:
         return super().get_queryset().filter(workspace_id=ActiveWorkspace())
+
+
+class ControlManager(_ScopedManager[M]):
+    """The default manager of what says who belongs to a workspace: the platform sees it too."""
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(InReach())

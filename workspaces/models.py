@@ -12,7 +12,7 @@ from django.urls import reverse
 from uuid_utils.compat import uuid7
 
 from workspaces.database.constraints import WorkspaceIsolation
-from workspaces.managers import ScopedManager, WorkspaceMismatch
+from workspaces.managers import ControlManager, ScopedManager, WorkspaceMismatch
 from workspaces.permissions import holds
 from workspaces.roles import Role
 from workspaces.scope import current_scope
@@ -42,7 +42,7 @@ class Workspace(models.Model):
         max_length=40,
         unique=True,
         validators=[validate_slug],
-        help_text="Stands in every address of the workspace: /w/<slug>/.",
+        help_text="Stands in every address of the workspace.",
     )
     colour = models.CharField(max_length=6, choices=Colour, default=Colour.BLUE)
     suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -73,8 +73,8 @@ class Workspace(models.Model):
 class Membership(models.Model):
     """A person in a workspace, and their role there.
 
-    `objects` is the active workspace's members. A person's own memberships in other workspaces are
-    `objects.unscoped(…)` inside `person_scope`.
+    `objects` is the active workspace's members, and everybody's to the platform. A person's own
+    memberships in all workspaces are `objects.unscoped(…)` inside `person_scope`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -84,7 +84,7 @@ class Membership(models.Model):
     role = models.CharField(max_length=8, choices=Role, default=Role.VIEWER)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = ScopedManager()
+    objects = ControlManager()
 
     class Meta:
         constraints = [

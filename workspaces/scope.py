@@ -91,6 +91,12 @@ def current_scope(connection: BaseDatabaseWrapper | None = None) -> WorkspaceSco
     return entered.scope
 
 
+def platform_is_active() -> bool:
+    """Return whether `platform_scope` is open here."""
+    entered = _entered.get()
+    return entered is not None and entered.open and isinstance(entered.scope, PlatformScope)
+
+
 class _ScopedTransaction:
     """Opens a transaction, tells it the scope, and takes both back on the way out.
 

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 (
                     "slug",
                     models.CharField(
-                        help_text="Stands in every address of the workspace: /w/<slug>/.",
+                        help_text="Stands in every address of the workspace.",
                         max_length=40,
                         unique=True,
                         validators=[

@@ -50,7 +50,7 @@ class Command(BaseCommand):
             with platform_scope("demo members"):
                 for email, (_name, roles) in PEOPLE.items():
                     if slug in roles:
-                        Membership.objects.unscoped("the platform adds members").get_or_create(
+                        Membership.objects.get_or_create(
                             workspace=workspace, user=people[email], defaults={"role": roles[slug]}
                         )
             with workspace_scope(workspace.pk):
