@@ -207,7 +207,7 @@
     document.addEventListener("click", (event) => {
       if (isOpen() && !event.target.closest(".picker")) closePicker();
     });
-    panel.addEventListener("focusout", ({ relatedTarget }) => {
+    button.parentElement.addEventListener("focusout", ({ relatedTarget }) => {
       if (relatedTarget && !relatedTarget.closest(".picker")) closePicker();
     });
   }
