@@ -99,7 +99,11 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="package")
 def chromium(playwright: Playwright, chromium_path: str) -> Iterator[Browser]:
-    browser = playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
+    browser = playwright.chromium.launch(
+        executable_path=chromium_path,
+        args=ARGUMENTS,
+        ignore_default_args=["--disable-back-forward-cache"],  # people's browsers have it
+    )
     yield browser
     browser.close()
 
@@ -124,9 +128,10 @@ class Watch:
         self.log.append(text)
         status = re.search(r"(?:status of|Error Code) (\d{3})", message.text)
         offline = re.search(r"ERR_INTERNET_DISCONNECTED|htmx:sendError", message.text)
-        if status and status[1] in self.tolerated or offline and "offline" in self.tolerated:
+        if (status and status[1] in self.tolerated) or (offline and "offline" in self.tolerated):
             return
-        if message.type in {"error", "warning"}:
+        blocked_by_the_test = "Service Worker registration blocked by Playwright" in message.text
+        if message.type in {"error", "warning"} and not blocked_by_the_test:
             self._note(text)
 
     def _on_response(self, response: Response) -> None:
