@@ -294,5 +294,6 @@
   navigator.serviceWorker?.register("/service-worker.js");
 
   // A plain form that came back with errors, and the pages before sign-in.
-  (find("main [aria-invalid=true]") ?? find(".entrance form input:not([type=hidden])"))?.focus();
+  const empty = all(".entrance form input:not([type=hidden])").find((field) => !field.value);
+  (find("main [aria-invalid=true]") ?? empty)?.focus();
 })();
