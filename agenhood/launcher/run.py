@@ -75,7 +75,7 @@ def _only_run(data: Path, port: int) -> Iterator[None]:
             raise LauncherError(
                 f"Agenhood already runs on the data in {data} ({other}). To run a second one beside"
                 " it, give it data and a port of its own:"
-                " make run AGENHOOD_DATA=.local-2 PORT=8001"
+                f" make run AGENHOOD_DATA={data}-2 PORT={port + 1}"
             ) from None
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"process {os.getpid()}, http://{HOST}:{port}/\n".encode(), 0)

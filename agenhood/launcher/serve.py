@@ -47,8 +47,9 @@ def refuse_taken_port(port: int) -> None:
                 reason = "only root may use ports below 1024"
             else:
                 raise
+            another = port + 1 if port >= 1024 else 8000
             raise LauncherError(
-                f"Port {port} cannot be used: {reason}. Choose another one: make run PORT=8001"
+                f"Port {port} cannot be used: {reason}. Choose another one: make run PORT={another}"
             ) from None
 
 

