@@ -8,7 +8,7 @@ REQUIREMENTS = @$(PYTHON) -m agenhood.launcher.bootstrap
 # What `check --deploy` wants to see in production; nothing is started with it.
 PRODUCTION = AGENHOOD_ENV_FILE= AGENHOOD_MODE=production AGENHOOD_ALLOWED_HOSTS=console.example.org \
 	AGENHOOD_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEF \
-	DATABASE_URL=postgresql://agenhood_app@/agenhood EMAIL_URL=smtp://mail.example.org:25
+	DATABASE_URL="postgresql://agenhood_app@/agenhood?host=/nowhere" EMAIL_URL=smtp://mail.example.org:25
 
 .DEFAULT_GOAL = help
 .PHONY: help run demo manage test check bench isolation-soak lock
