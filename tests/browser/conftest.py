@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.test import Client
 from playwright.sync_api import (
     Browser,
@@ -127,7 +128,9 @@ class Watch:
         text = f"{message.type}: {message.text} ({message.location.get('url', '')})"
         self.log.append(text)
         status = re.search(r"(?:status of|Error Code) (\d{3})", message.text)
-        offline = re.search(r"ERR_INTERNET_DISCONNECTED|htmx:sendError", message.text)
+        offline = re.search(
+            r"ERR_INTERNET_DISCONNECTED|htmx:(sendError|afterRequest)", message.text
+        )
         if (status and status[1] in self.tolerated) or (offline and "offline" in self.tolerated):
             return
         blocked_by_the_test = "Service Worker registration blocked by Playwright" in message.text
@@ -185,8 +188,9 @@ def sign_in(context: BrowserContext, user: User, address: str) -> None:
     """Sign in without the form, which one test is about and which takes its time."""
     client = Client()
     client.force_login(user)
-    cookie = client.cookies["sessionid"].value
-    context.add_cookies([{"name": "sessionid", "value": cookie, "url": address, "httpOnly": True}])
+    key = client.cookies["sessionid"].value
+    UserSession.objects.create(user=user, session_key=key, ip="192.0.2.1", user_agent="Firefox/150")
+    context.add_cookies([{"name": "sessionid", "value": key, "url": address, "httpOnly": True}])
 
 
 def keep(name: str, opened: list[tuple[BrowserContext, Watch]]) -> None:
