@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
                     ),
                     workspaces.database.constraints.UniquePerWorkspace(
                         "name",
+                        include=("id", "name", "created_at", "archived_at"),
                         name="fleet_project_name_unique",
                         violation_error_message="This workspace already has a project of that name.",
                     ),
