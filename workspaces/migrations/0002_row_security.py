@@ -75,13 +75,15 @@ $$;
 """
 
 # Several policies for one command are alternatives: the active workspace's rows or one's own.
+# EXISTS and not IN, which would read all memberships of a person to enter one workspace.
 CONTROL_TABLES = """
 ALTER TABLE workspaces_workspace ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY active_workspace ON workspaces_workspace FOR SELECT TO agenhood_app
     USING (id = (SELECT workspaces.active_id()));
 CREATE POLICY own_workspaces ON workspaces_workspace FOR SELECT TO agenhood_app
-    USING (id IN (SELECT workspace_id FROM workspaces_membership
-                  WHERE user_id = (SELECT workspaces.active_user_id())));
+    USING (EXISTS (SELECT FROM workspaces_membership AS m
+                    WHERE m.workspace_id = workspaces_workspace.id
+                      AND m.user_id = (SELECT workspaces.active_user_id())));
 CREATE POLICY change_active_workspace ON workspaces_workspace FOR UPDATE TO agenhood_app
     USING (id = (SELECT workspaces.active_id())) WITH CHECK (id = (SELECT workspaces.active_id()));
 CREATE POLICY platform ON workspaces_workspace TO agenhood_platform
