@@ -1,0 +1,436 @@
+"""Who gets what at every address: address, method, role, and whose object.
+
+The addresses come from the resolver, so a new one fails here until it has a row. The rows spell out
+who may, once more and on their own: they do not ask the permissions that they check.
+
+Two workspaces, acme and globex, hold the same kinds of things. Whoever may not is told the same of
+a thing that exists elsewhere as of one that exists nowhere, and changes nothing anywhere.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from allauth.usersessions.models import UserSession
+from django.db import connection, connections
+from django.http import HttpResponse
+from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import User
+from tests import postgres
+from tests.addresses import Address, addresses
+from tests.factories import MembershipFactory, ProjectFactory, UserFactory, WorkspaceFactory
+from tests.isolation.stored import BOOKKEEPING, restore, stored, workspaces_of
+from workspaces.models import Membership, Workspace
+from workspaces.roles import Role
+from workspaces.scope import platform_scope
+
+pytestmark = pytest.mark.xdist_group("url_table")  # all of it shares one set of data
+
+MEMBERS = ["owner", "admin", "operator", "viewer", "auditor"]
+READERS = {"owner", "admin", "operator", "viewer"}
+EDITORS = {"owner", "admin", "operator"}
+MANAGERS = {"owner", "admin"}
+# `both` is an admin in acme and the owner of globex; `stranger` an owner of globex only. `removed`
+# was a member of acme, and `staff` provisions workspaces without being in one.
+NO_MEMBERS = ["stranger", "outsider", "staff", "removed"]
+SIGNED_OUT = ["anonymous", "deactivated"]
+PEOPLE = [*MEMBERS, "both", *NO_MEMBERS, *SIGNED_OUT]
+METHODS = ["GET", "HEAD", "POST", "DELETE"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A page of a workspace. `get` and `post` are the answers to those in `may`; others get 403,
+    or 404 outside the workspace. `takes` is the kind of thing that the address names."""
+
+    name: str
+    may: set[str]
+    get: int = 405
+    post: int = 405
+    takes: str = ""
+    sent: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+NAME = {"name": "Sent by the test"}
+ROWS = [
+    Row("workspaces:home", {*MEMBERS}, get=200),
+    Row("workspaces:member-list", READERS, get=200),
+    Row("workspaces:member-role", MANAGERS, post=302, takes="membership", sent={"role": "auditor"}),
+    Row("workspaces:member-remove", MANAGERS, get=200, post=302, takes="membership"),
+    Row("workspaces:leave", {*MEMBERS}, get=200, post=302),
+    Row("workspaces:ownership-transfer", {"owner"}, get=200, post=302),
+    Row("fleet:project-list", READERS, get=200),
+    Row("fleet:project-create", EDITORS, get=200, post=302, sent=NAME),
+    Row("fleet:project-detail", READERS, get=200, takes="project"),
+    Row("fleet:project-rename", EDITORS, get=200, post=302, takes="project", sent=NAME),
+    Row("fleet:project-archive", EDITORS, post=302, takes="project"),
+    Row("fleet:project-restore", EDITORS, post=302, takes="project"),
+    Row("fleet:project-delete", EDITORS, get=200, post=302, takes="project"),
+]
+
+
+@dataclass(frozen=True)
+class OutsideRow:
+    """A page outside any workspace: (GET, POST) for somebody signed in, and signed out."""
+
+    name: str
+    signed_in: tuple[int, int]
+    signed_out: tuple[int, int]
+    args: tuple[Any, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+# 302 for somebody signed out is the way to sign-in; empty forms are refused. Nobody here has a
+# password, so allauth has them set one instead of asking for it.
+TO_SIGN_IN = (302, 302)
+OUTSIDE_ROWS = [
+    OutsideRow("home", (302, 405), TO_SIGN_IN),
+    OutsideRow("workspaces:list", (200, 405), TO_SIGN_IN),
+    OutsideRow("accounts:detail", (200, 422), TO_SIGN_IN),
+    OutsideRow("accounts:session-end", (405, 404), TO_SIGN_IN, args=(2**31 - 1,)),
+    OutsideRow("accounts:sessions-end-others", (405, 302), TO_SIGN_IN),
+    OutsideRow("account_login", (302, 302), (200, 200)),
+    OutsideRow("account_logout", (200, 302), (302, 302)),
+    OutsideRow("account_signup", (302, 302), (200, 200)),
+    OutsideRow("account_inactive", (200, 405), (200, 405)),
+    OutsideRow("account_reauthenticate", (403, 403), TO_SIGN_IN),
+    OutsideRow("account_change_password", (302, 302), TO_SIGN_IN),
+    OutsideRow("account_set_password", (200, 200), TO_SIGN_IN),
+    OutsideRow("account_reset_password", (200, 200), (200, 200)),
+    OutsideRow("account_reset_password_done", (200, 405), (200, 405)),
+    OutsideRow("account_reset_password_from_key", (200, 200), (200, 200), args=("1", "none")),
+    OutsideRow("account_reset_password_from_key_done", (200, 405), (200, 405)),
+    OutsideRow("offline", (200, 405), (200, 405)),
+    OutsideRow("service-worker", (200, 405), (200, 405)),
+    OutsideRow("livez", (200, 200), (200, 200)),
+    OutsideRow("readyz", (200, 200), (200, 200)),
+]
+
+ADDRESSES = addresses()
+
+
+class World:
+    """acme and globex with everybody in them, and a browser for each person."""
+
+    acme: Workspace
+    globex: Workspace
+    people: dict[str, User]
+    clients: dict[str, Client]
+    things: dict[tuple[str, str], UUID]  # (kind, "own" or "foreign") -> id
+    built: set[tuple[str, str]]
+    cookies: dict[str, Any]
+
+    def __init__(self, superuser: Any) -> None:
+        self.superuser = superuser
+        self.acme = WorkspaceFactory(name="Acme", slug="acme")
+        self.globex = WorkspaceFactory(name="Globex", slug="globex")
+        self.people = {
+            name: UserFactory(email=f"{name}@people.test", name=name)
+            for name in PEOPLE
+            if name != "anonymous"
+        }
+        self.people["staff"] = UserFactory(email="staff@people.test", is_staff=True)
+        for role in MEMBERS:
+            self.join(self.acme, role, Role(role))
+        self.join(self.acme, "both", Role.ADMIN)
+        self.join(self.globex, "both", Role.OWNER)
+        self.join(self.globex, "stranger", Role.OWNER)
+        past = self.join(self.acme, "removed", Role.OWNER)
+        self.join(self.acme, "deactivated", Role.OWNER)
+        self.things = {
+            ("project", "own"): ProjectFactory(workspace=self.acme, name="Kestrel").pk,
+            ("project", "foreign"): ProjectFactory(workspace=self.globex, name="Globex-Kite").pk,
+            ("membership", "own"): MembershipFactory(workspace=self.acme).pk,
+            ("membership", "foreign"): MembershipFactory(
+                workspace=self.globex, user=UserFactory(email="member@globex.test")
+            ).pk,
+        }
+        self.clients = {name: Client() for name in PEOPLE}
+        for name, person in self.people.items():
+            self.clients[name].force_login(person)
+        for name in [*MEMBERS, "both", "removed", "deactivated"]:
+            # From here on the session remembers acme, and further visits write nothing into it.
+            assert self.clients[name].get(self.acme.get_absolute_url()).status_code == 200
+        with platform_scope("the test removes one and deactivates another"):
+            past.delete()
+            User.objects.filter(email="deactivated@people.test").update(is_active=False)
+        self.built = self.stored()
+        self.cookies = {name: deepcopy(client.cookies) for name, client in self.clients.items()}
+
+    def join(self, workspace: Workspace, name: str, role: Role) -> Membership:
+        return MembershipFactory(workspace=workspace, user=self.people[name], role=role)
+
+    def address(self, row: Row, which: str, slug: str = "acme") -> str:
+        thing = self.things.get((row.takes, which), uuid4())
+        return reverse(row.name, args=[slug, thing] if row.takes else [slug])
+
+    def sent(self, row: Row) -> dict[str, str]:
+        if row.name == "workspaces:ownership-transfer":
+            heir = self.things["membership", "own"]
+            return {"new_owner": str(heir), "password": "correct horse battery"}
+        return row.sent
+
+    def ask(self, person: str, method: str, address: str, sent: dict[str, str]) -> HttpResponse:
+        data = {"data": sent} if method == "POST" else {}
+        client = self.clients[person]
+        answer: HttpResponse = getattr(client, method.lower())(address, **data)
+        return answer
+
+    def stored(self) -> set[tuple[str, str]]:
+        return stored(self.superuser)
+
+    def restore(self) -> None:
+        restore(self.superuser, self.built)
+        for name, cookies in self.cookies.items():
+            self.clients[name].cookies = deepcopy(cookies)
+
+
+@pytest.fixture(scope="module")
+def shared_world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
+    with ExitStack() as stack:
+        stack.enter_context(django_db_blocker.unblock())
+        stack.callback(postgres.empty_database)
+        stack.callback(connections.close_all)
+        yield World(stack.enter_context(postgres.superuser()))
+
+
+@pytest.fixture
+def world(shared_world: World) -> World:
+    """The shared data, as it was built, whatever the test before did to it."""
+    shared_world.restore()
+    return shared_world
+
+
+def comparable(response: HttpResponse) -> tuple[int, str, dict[str, str]]:
+    """Return what somebody learns from an answer: all of it but the tokens, random by design."""
+    body = re.sub(r'(name="csrfmiddlewaretoken" value=)"\w+"', r"\1", response.text)
+    body = re.sub(r"<code>[0-9a-f]{16}</code>", "<code></code>", body)
+    headers = {k: v for k, v in response.headers.items() if k != "X-Request-ID"}
+    return response.status_code, body, headers
+
+
+def expected(row: Row, person: str, method: str) -> int:
+    """Return the answer about an own object."""
+    if person in SIGNED_OUT:
+        return 302
+    if person in NO_MEMBERS:
+        return 404
+    usual = {"GET": row.get, "POST": row.post}.get(method, 405)
+    if method == "HEAD" and row.post == 405:
+        usual = row.get
+    role = "admin" if person == "both" else person
+    return 403 if usual != 405 and role not in row.may else usual
+
+
+@pytest.mark.parametrize("address", ADDRESSES, ids=lambda address: address.name or address.route)
+def test_every_address_has_a_row(address: Address) -> None:
+    if address.in_admin_site:
+        return  # the rule for these is one: test_the_admin_site_is_not_there_for_anybody_else
+    rows = ROWS if address.in_workspace else OUTSIDE_ROWS
+
+    assert address.name in {row.name for row in rows}, "say who may ask for it"
+
+
+def test_every_row_has_its_address() -> None:
+    names = [row.name for row in [*ROWS, *OUTSIDE_ROWS]]
+
+    assert len(names) == len(set(names))
+    assert set(names) <= {address.name for address in ADDRESSES}
+    for row in ROWS:
+        (address,) = [address for address in ADDRESSES if address.name == row.name]
+        assert (f"<uuid:{row.takes}_id>" in address.route) == bool(row.takes)
+        assert address.route.count("<") == 1 + bool(row.takes), "what else does the address name?"
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_own_things(world: World, row: Row, person: str) -> None:
+    for method in METHODS:
+        before = world.stored()
+        response = world.ask(person, method, world.address(row, "own"), world.sent(row))
+        changed = before ^ world.stored()
+
+        wanted = expected(row, person, method)
+        if row.name == "workspaces:ownership-transfer" and wanted == 302 and method == "POST":
+            wanted = 422 if person not in SIGNED_OUT else 302  # nobody here has a password
+        assert response.status_code == wanted, f"{method} by {person}"
+        if wanted == 302 and person in SIGNED_OUT:
+            assert response["Location"].startswith(reverse("account_login"))
+        if wanted == 302 and person not in SIGNED_OUT:
+            assert method == "POST"
+            assert workspaces_of(changed) <= {str(world.acme.pk)}, f"{method} by {person}"
+            world.restore()
+        else:
+            assert not changed, f"{method} by {person}"
+        assert "globex" not in response.text.lower(), f"{method} by {person}"
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.takes], ids=str)
+def test_foreign_things_answer_as_absent_ones(world: World, row: Row, person: str) -> None:
+    before = world.stored()
+    for method in METHODS:
+        answers = {}
+        for which in ("foreign", "absent"):
+            with CaptureQueriesContext(connection) as queries:
+                response = world.ask(person, method, world.address(row, which), world.sent(row))
+            answers[which] = (*comparable(response), len(queries))
+
+        wanted = expected(row, person, method)
+        wanted = 404 if person in [*MEMBERS, "both"] and wanted in (200, 302) else wanted
+        assert answers["foreign"][0] == wanted, f"{method} by {person}"
+        if person in SIGNED_OUT:  # the way back after sign-in names the page that was asked for
+            assert answers["foreign"][1] == answers["absent"][1]
+        else:
+            assert answers["foreign"] == answers["absent"], f"{method} by {person}"
+        assert "globex" not in answers["foreign"][1].lower()
+    assert world.stored() == before
+
+
+@pytest.mark.parametrize("person", [*NO_MEMBERS, "owner", "viewer"])
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_foreign_workspaces_answer_as_absent_ones(world: World, row: Row, person: str) -> None:
+    slug = "acme" if person in NO_MEMBERS else "globex"
+    before = world.stored()
+    for method in METHODS:
+        foreign = world.ask(person, method, world.address(row, "own", slug), world.sent(row))
+        absent = world.ask(person, method, world.address(row, "own", "nowhere"), world.sent(row))
+
+        assert comparable(foreign) == comparable(absent), f"{method} by {person}"
+        assert foreign.status_code == 404
+        if method != "HEAD":
+            assert "There is nothing here" in foreign.text
+        assert "acme" not in foreign.text.lower()
+    assert world.stored() == before
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_other_methods_are_refused_and_tell_strangers_nothing(world: World, row: Row) -> None:
+    for method in ["PUT", "PATCH", "OPTIONS", "TRACE"]:
+        for which in ("own", "foreign", "absent"):
+            address = world.address(row, which)
+            assert world.ask("owner", method, address, {}).status_code == 405
+            assert world.ask("stranger", method, address, {}).status_code == 404
+            assert world.ask("anonymous", method, address, {}).status_code == 302
+    assert world.stored() == world.built
+
+
+@pytest.mark.parametrize(
+    "slug", ["ACME", "acme%20", "acme%00", "-", "a" * 41, "acme;globex", "%C3%A4"]
+)
+def test_slugs_that_cannot_exist_answer_as_absent_ones(world: World, slug: str) -> None:
+    odd = world.clients["owner"].get(f"/w/{slug}/projects/")
+    absent = world.clients["owner"].get("/w/nowhere/projects/")
+
+    assert comparable(odd) == comparable(absent)
+    assert odd.status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/w/acme/nothing/", "/w/acme/projects/1/", "/w//", "/w/", "/w"])
+def test_paths_that_are_no_page_tell_strangers_nothing(world: World, path: str) -> None:
+    for person in NO_MEMBERS:
+        answer = world.clients[person].get(path)
+        absent = world.clients[person].get(path.replace("acme", "nowhere"))
+
+        assert comparable(answer) == comparable(absent)
+        assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("row", OUTSIDE_ROWS, ids=str)
+def test_pages_outside_workspaces(world: World, row: OutsideRow) -> None:
+    sessions = {"django_session", "usersessions_usersession", *BOOKKEEPING}
+    address = reverse(row.name, args=row.args)
+    for person, answers in [
+        ("outsider", row.signed_in),
+        ("viewer", row.signed_in),
+        ("anonymous", row.signed_out),
+        ("deactivated", row.signed_out),
+    ]:
+        for method, wanted in zip(["GET", "POST"], answers, strict=True):
+            before = stored(world.superuser, but=sessions)
+            response = world.ask(person, method, address, {})
+
+            assert response.status_code == wanted, f"{method} by {person}"
+            assert stored(world.superuser, but=sessions) == before, f"{method} by {person}"
+            if wanted == 302 and answers == TO_SIGN_IN and person in SIGNED_OUT:
+                assert response["Location"].startswith(reverse("account_login"))
+            assert "globex" not in response.text.lower(), f"{method} by {person}"
+
+
+def test_a_session_of_somebody_else_answers_as_an_absent_one(world: World) -> None:
+    sessions = {
+        name: UserSession.objects.create(
+            user=world.people[name],
+            session_key=world.clients[name].session.session_key,
+            ip="192.0.2.1",
+            user_agent="A browser",
+        )
+        for name in ("viewer", "stranger")
+    }
+    before = world.stored()
+    viewer = world.clients["viewer"]
+
+    foreign = viewer.post(reverse("accounts:session-end", args=[sessions["stranger"].pk]))
+    absent = viewer.post(reverse("accounts:session-end", args=[10**30]))
+
+    assert comparable(foreign) == comparable(absent)
+    assert foreign.status_code == 404
+    assert world.stored() == before
+    own = viewer.post(reverse("accounts:session-end", args=[sessions["viewer"].pk]))
+    assert own.status_code == 302
+    assert world.stored() < before
+
+
+@pytest.mark.parametrize(
+    "address", [a for a in ADDRESSES if a.in_admin_site], ids=lambda a: a.route
+)
+def test_the_admin_site_is_not_there_for_anybody_else(world: World, address: Address) -> None:
+    path = "/" + re.sub(r"<path:\w+>", str(world.acme.pk), address.route)
+    path = re.sub(r"\^?\(\?P<\w+>[^)]*\)\/?\$", "workspaces/", path)
+    before = world.stored()
+    for person in ["owner", "outsider"]:
+        absent = world.clients[person].get("/nowhere/")
+        for method in ("GET", "POST", "DELETE"):
+            answer = world.ask(person, method, path, {})
+
+            assert answer.status_code == 404, f"{method} by {person}"
+            assert comparable(answer)[1] == comparable(absent)[1]
+    for person in SIGNED_OUT:
+        answer = world.clients[person].get(path)
+        assert answer.status_code == 302
+        assert answer["Location"].startswith(reverse("account_login"))
+    assert world.stored() == before
+
+
+@override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
+def test_ownership_goes_to_a_member_of_the_workspace_only(world: World) -> None:
+    owner = world.people["owner"]
+    owner.set_password("correct horse battery")
+    owner.save()
+    client = world.clients["owner"]
+    client.force_login(owner)
+    address = reverse("workspaces:ownership-transfer", args=["acme"])
+    before = world.stored()
+    answers = []
+    for heir in (world.things["membership", "foreign"], uuid4()):
+        sent = {"new_owner": str(heir), "password": "correct horse battery"}
+        answers.append(client.post(address, sent))
+
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert comparable(answers[0])[1] == comparable(answers[1])[1]
+    assert world.stored() == before
+    assert client.post(address, world.sent(ROWS[5])).status_code == 302
+    assert workspaces_of(before ^ world.stored()) == {str(world.acme.pk)}
