@@ -3,6 +3,9 @@
 The database holds the rule that a workspace always has an owner; here it gets its words.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.db import IntegrityError, transaction
 from psycopg.errors import CheckViolation
 
@@ -68,13 +71,13 @@ def _refuse_above(membership: Membership, by: Membership) -> None:
         raise MembershipRefused(reason)
 
 
-class _owner_rule(transaction.Atomic):
+@contextmanager
+def _owner_rule() -> Iterator[None]:
     """A savepoint in which a broken owner rule becomes MembershipRefused."""
-
-    def __init__(self) -> None:
-        super().__init__(using=None, savepoint=True, durable=False)
-
-    def __exit__(self, kind, error, traceback):  # type: ignore[no-untyped-def]
-        super().__exit__(kind, error, traceback)
-        if isinstance(error, IntegrityError) and isinstance(error.__cause__, CheckViolation):
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        if isinstance(error.__cause__, CheckViolation):
             raise MembershipRefused(LAST_OWNER) from error
+        raise
