@@ -1,6 +1,7 @@
 """python -m agenhood.launcher run [--demo] | demo | manage ARGUMENTS…"""
 
 import argparse
+import logging
 import sys
 
 from agenhood.launcher.children import Stopped, stop_on_signals
@@ -15,6 +16,7 @@ def main() -> int:
     commands.add_parser("demo")
     commands.add_parser("manage").add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # no warning when a signal cuts in
     stop_on_signals()
     try:
         match options.command:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agenhood.launcher import apt
+from agenhood.launcher.children import Stopped, stop_on_signals
 from agenhood.launcher.commands import last_lines, run
 from agenhood.launcher.errors import LauncherError, explain_os_error, refuse_full_disk
 from agenhood.launcher.paths import CHECKOUT
@@ -36,6 +37,7 @@ NETWORK_SIGNS = (
 
 def main(arguments: list[str]) -> int:
     (name,) = arguments
+    stop_on_signals()
     try:
         ensure_installed(name)
     except LauncherError as error:
@@ -46,7 +48,7 @@ def main(arguments: list[str]) -> int:
             raise
         print(f"agenhood: {explain_os_error(error)}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except Stopped:
         return 130
     return 0
 

@@ -80,13 +80,21 @@ def test_missing_venv_module_is_installed_by_root_on_debian(tmp_path, monkeypatc
     assert [name.endswith("-venv") for name in asked] == [True]
 
 
-def test_full_disk_is_explained(tmp_path, monkeypatch, capsys):
+def test_full_disk_is_explained(tmp_path, monkeypatch):
     (tmp_path / "requirements.txt").write_text(PIN)
     monkeypatch.setattr(requirements, "SPACE_NEEDED_MB", 10**9)
-    monkeypatch.setattr(requirements, "CHECKOUT", tmp_path)
-    monkeypatch.setattr(requirements.ensure_installed, "__defaults__", (tmp_path,))
+    with pytest.raises(LauncherError, match="The disk is full"):
+        requirements.ensure_installed("requirements.txt", tmp_path)
+
+
+def test_a_complaint_is_one_sentence_and_a_failure(monkeypatch, capsys):
+    def fail(_name: str) -> None:
+        raise LauncherError("The disk is full.")
+
+    monkeypatch.setattr(requirements, "ensure_installed", fail)
+    monkeypatch.setattr(requirements, "stop_on_signals", lambda: None)
     assert requirements.main(["requirements.txt"]) == 1
-    assert "The disk is full" in capsys.readouterr().err
+    assert capsys.readouterr().err == "agenhood: The disk is full.\n"
 
 
 def test_what_runs_is_pinned_alike_for_tests():

@@ -145,6 +145,19 @@ def test_make_run(data, port):
     assert processes_of(data) == []
 
 
+@pytest.mark.parametrize("after_seconds", [0.3, 0.6])
+def test_a_signal_during_the_preparations_leaves_nothing(data, port, after_seconds):
+    with make("run", f"AGENHOOD_DATA={data}", f"PORT={port}") as process:
+        for line in process.stdout:
+            if "Starting the database" in line:
+                break
+        time.sleep(after_seconds)
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C in a terminal does
+        last_words, _ = process.communicate(timeout=20)
+    assert "Traceback" not in last_words
+    assert processes_of(data) == []
+
+
 def test_port_must_be_a_number(monkeypatch):
     assert serve.chosen_port() == 8000
     for wrong in ("http", "0", "65536", "-1"):
