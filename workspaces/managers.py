@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.query import RawQuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
-from workspaces.scope import current_scope, platform_is_active
+from workspaces.scope import current_scope, open_scope, platform_is_active
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
@@ -45,7 +46,28 @@ class InReach(models.Func):
         return f"{column} = %s", [*params, current_scope(connection).workspace_id]
 
 
-class ScopedQuerySet(models.QuerySet[M]):
+class _KeptRows:
+    """Keeps a queryset's rows for the scope that read them; in another one it asks again.
+
+    One that lives longer than a request (a module's, a class's, a cache's) would else show the
+    next workspace what the first one saw.
+    """
+
+    @property
+    def _result_cache(self) -> list[Any] | None:
+        kept = self.__dict__["_result_cache"]
+        return kept[0] if kept is not None and kept[1] == open_scope() else None
+
+    @_result_cache.setter
+    def _result_cache(self, rows: list[Any] | None) -> None:
+        self.__dict__["_result_cache"] = None if rows is None else (rows, open_scope())
+
+
+class ScopedRawQuerySet(_KeptRows, RawQuerySet):
+    """SQL of one's own, which row security alone keeps to the active workspace."""
+
+
+class ScopedQuerySet(_KeptRows, models.QuerySet[M]):
     """Writes what belongs to the active workspace, and moves nothing into or out of it."""
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
@@ -58,6 +80,11 @@ class ScopedQuerySet(models.QuerySet[M]):
         if "workspace" in values or "workspace_id" in values:
             raise WorkspaceMismatch("A row's workspace never changes.")
         return super().update(**values)
+
+    def raw(self, *args: Any, **kwargs: Any) -> Any:
+        rows = super().raw(*args, **kwargs)
+        rows.__class__ = ScopedRawQuerySet
+        return rows
 
     def unscoped(self, reason: str) -> "ScopedQuerySet[M]":
         """Return all rows that the database itself lets this scope see.

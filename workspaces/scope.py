@@ -91,10 +91,15 @@ def current_scope(connection: BaseDatabaseWrapper | None = None) -> WorkspaceSco
     return entered.scope
 
 
+def open_scope() -> Scope | None:
+    """Return the scope that is open here, of whatever kind, or None."""
+    entered = _entered.get()
+    return entered.scope if entered is not None and entered.open else None
+
+
 def platform_is_active() -> bool:
     """Return whether `platform_scope` is open here."""
-    entered = _entered.get()
-    return entered is not None and entered.open and isinstance(entered.scope, PlatformScope)
+    return isinstance(open_scope(), PlatformScope)
 
 
 class _ScopedTransaction:
@@ -161,6 +166,10 @@ class _ScopedTransaction:
         finally:
             self._atomic.__exit__(kind, error, traceback)
 
+    def _leave_if_entered(self) -> None:
+        if self._own is not None and self._own.open:
+            self._exit(asyncio.CancelledError, asyncio.CancelledError(), None)
+
     def __enter__(self) -> Any:
         _refuse_generators(sys._getframe(1))
         self._enter()
@@ -178,10 +187,9 @@ class _ScopedTransaction:
         _refuse_generators(sys._getframe(1))
         try:
             await sync_to_async(self._enter)()
-        except asyncio.CancelledError as cancelled:
-            # The thread went on and entered; nobody else would leave.
-            if self._own is not None and self._own.open:
-                await sync_to_async(self._exit)(type(cancelled), cancelled, None)
+        except asyncio.CancelledError:
+            # The thread went on entering and nobody else would leave; this waits its turn there.
+            await sync_to_async(self._leave_if_entered)()
             raise
         return self
 
