@@ -4,7 +4,7 @@ The filter is read when SQL is compiled, never when a queryset is built: a query
 (a form's choices, a default argument) follows the request that uses it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, TypeVar
 
 from django.db import models
@@ -70,11 +70,23 @@ class ScopedRawQuerySet(_KeptRows, RawQuerySet):
 class ScopedQuerySet(_KeptRows, models.QuerySet[M]):
     """Writes what belongs to the active workspace, and moves nothing into or out of it."""
 
-    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+    def bulk_create(
+        self,
+        objs: Iterable[Any],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> list[Any]:
+        if update_conflicts and not {"workspace", "workspace_id"} & set(unique_fields or ()):
+            raise WorkspaceMismatch("A conflict is one of this workspace: name it as unique too.")
         objs = list(objs)
         for obj in objs:
             obj.adopt()
-        return super().bulk_create(objs, *args, **kwargs)
+        return super().bulk_create(
+            objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
+        )
 
     def update(self, **values: Any) -> int:
         if "workspace" in values or "workspace_id" in values:

@@ -31,7 +31,8 @@ def provision_workspace(workspace: Workspace, owner_email: str) -> Provisioned:
         Membership.objects.create(workspace=workspace, user=owner, role=Role.OWNER)
         with connection.cursor() as cursor:
             # That it has an owner is checked here, where the error can be told, not at the commit.
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+            for when in ("IMMEDIATE", "DEFERRED"):
+                cursor.execute(f"SET CONSTRAINTS new_workspace_has_owner {when}")
     return Provisioned(workspace, owner, is_new)
 
 

@@ -23,7 +23,9 @@ def rows(sql: str, params: Any = None) -> list[Any]:
 
 
 @contextmanager
-def refused(error: type[Exception] | tuple[type[Exception], ...], match: str = "") -> Iterator[Any]:
+def refused(
+    error: type[Exception] | tuple[type[Exception], ...], match: str | None = None
+) -> Iterator[Any]:
     """Expect an error, and go on in the same transaction."""
     with pytest.raises(error, match=match) as caught, transaction.atomic():
         yield caught
