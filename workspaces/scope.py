@@ -112,6 +112,7 @@ class _ScopedTransaction:
 
     settings: dict[str, str]
     _own: _Entered | None = None
+    _atomic: transaction.Atomic | None = None  # from entering to leaving
 
     def _apply(self, connection: BaseDatabaseWrapper) -> Scope:
         """Tell the transaction its settings and return the scope that they stand for."""
@@ -122,6 +123,8 @@ class _ScopedTransaction:
         raise NotImplementedError
 
     def _enter(self) -> None:
+        if self._atomic is not None:
+            raise ScopeConflict("This scope is entered already: make a new one for each `with`.")
         connection = connections[DEFAULT_DB_ALIAS]
         outer = _entered.get()
         inside = outer is not None and outer.open
@@ -135,14 +138,16 @@ class _ScopedTransaction:
         self._connection = connection
         self._own = None
         self._nested = connection.in_atomic_block
-        self._atomic = transaction.atomic()
-        self._atomic.__enter__()
+        atomic = transaction.atomic()
+        atomic.__enter__()
+        self._atomic = atomic
         if inside:
             return
         try:
             self._own = _Entered(self._apply(connection), connection)
         except BaseException:
-            self._atomic.__exit__(*sys.exc_info())
+            self._atomic = None
+            atomic.__exit__(*sys.exc_info())
             raise
         connection.agenhood_scope = self._own  # type: ignore[attr-defined]
         _entered.set(self._own)
@@ -153,7 +158,9 @@ class _ScopedTransaction:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        connection = self._connection
+        connection, atomic = self._connection, self._atomic
+        assert atomic is not None  # noqa: S101 - entered, else there is nothing to leave
+        self._atomic = None
         try:
             if self._own is not None:
                 # Closed before the commit: what runs on commit is no longer in the scope.
@@ -164,10 +171,10 @@ class _ScopedTransaction:
                     # Local settings end with the outermost transaction, which this is not.
                     set_locally(connection, {name: _UNSET.get(name, "") for name in self.settings})
         finally:
-            self._atomic.__exit__(kind, error, traceback)
+            atomic.__exit__(kind, error, traceback)
 
     def _leave_if_entered(self) -> None:
-        if self._own is not None and self._own.open:
+        if self._atomic is not None:
             self._exit(asyncio.CancelledError, asyncio.CancelledError(), None)
 
     def __enter__(self) -> Any:

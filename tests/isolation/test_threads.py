@@ -228,6 +228,38 @@ def test_a_task_cancelled_while_it_enters_leaves_the_scope(acme, globex, monkeyp
     assert found == ["Kestrel"]
 
 
+def test_a_task_cancelled_while_it_enters_its_scope_again_leaves_the_savepoint(
+    acme, globex, monkeypatch
+):
+    """Vector 35: else the outer transaction would stay open, with the workspace set in it."""
+    entering, go_on = threading.Event(), threading.Event()
+
+    def slow_comparison(scope, other):
+        entering.set()
+        assert go_on.wait(20)
+        return scope.scope == other
+
+    async def work():
+        async with workspace_scope(acme.workspace_id):
+
+            async def never_inside():
+                async with workspace_scope(acme.workspace_id):
+                    raise AssertionError("ran although cancelled")
+
+            monkeypatch.setattr(workspace_scope, "_is", slow_comparison)
+            task = asyncio.create_task(never_inside())
+            await asyncio.to_thread(entering.wait, 20)
+            task.cancel()
+            go_on.set()
+            (ended,) = await asyncio.gather(task, return_exceptions=True)
+            monkeypatch.undo()
+        return ended, await sync_to_async(lambda: connection.in_atomic_block)()
+
+    ended, still_open = async_to_sync(work)()
+    assert isinstance(ended, asyncio.CancelledError)
+    assert not still_open
+
+
 def test_an_exception_in_one_scope_leaves_nothing_to_the_next(acme, globex):
     """Vector 36."""
     with pytest.raises(ZeroDivisionError), workspace_scope(acme.workspace_id):

@@ -103,6 +103,20 @@ def test_the_same_scope_again_is_a_savepoint_in_it(db):
         assert [project.name for project in Project.objects.all()] == ["Harrier"]
 
 
+def test_one_scope_object_is_entered_once_at_a_time(committed_db):
+    """Entered twice, its second leaving would leave the first one open after its transaction."""
+    workspace = WorkspaceFactory()
+    scope = workspace_scope(workspace.pk)
+
+    with scope, pytest.raises(ScopeConflict), scope:
+        raise AssertionError
+    with pytest.raises(NoActiveWorkspace):
+        current_scope()
+    with scope:
+        assert current_scope().workspace_id == workspace.pk
+    assert not connection.in_atomic_block
+
+
 @pytest.mark.parametrize("nothing", [None, "", [], "acme", 0])
 def test_nothing_is_no_workspace(nothing):
     with pytest.raises(TypeError):
