@@ -1,7 +1,8 @@
 """Streaming answers from inside a workspace.
 
 Their chunks are made after the view has returned, when the request's scope is closed. Each chunk
-enters it again, which asks again whether the person may: a removed member's stream ends.
+enters it again, which asks again whether the person may: the stream of a member who was removed, or
+whose role has changed, ends.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -44,7 +45,7 @@ def _next(request: MemberRequest, chunks: Iterator[bytes]) -> Any:
         return _END
     try:
         with scope:
-            return next(chunks, _END)
+            return next(chunks, _END) if _same_role(scope, request) else _END
     except NotAMember:
         return _END
 
@@ -55,7 +56,7 @@ async def _anext(request: MemberRequest, chunks: AsyncIterator[bytes]) -> Any:
         return _END
     try:
         async with scope:
-            return await anext(chunks, _END)
+            return await anext(chunks, _END) if _same_role(scope, request) else _END
     except NotAMember:
         return _END
 
@@ -70,3 +71,8 @@ def _scope_again(request: MemberRequest) -> member_scope | None:
     if not user.is_authenticated or user.pk != request.user.pk:
         return None
     return member_scope(request.workspace.slug, user.pk)
+
+
+def _same_role(scope: member_scope, request: MemberRequest) -> bool:
+    """The view's permission was asked of the role that the member had then."""
+    return scope.membership.role == request.membership.role

@@ -15,6 +15,7 @@ from agenhood.fleet.models import Project
 from tests.factories import MembershipFactory, ProjectFactory
 from workspaces.middleware import WorkspaceMiddleware
 from workspaces.models import Membership, Workspace
+from workspaces.roles import Role
 from workspaces.scope import NoActiveWorkspace, current_scope, platform_scope, workspace_scope
 
 
@@ -92,6 +93,35 @@ def test_a_removed_members_stream_ends(request_of, member):
     remove(member)
 
     assert list(chunks) == []
+
+
+def test_a_demoted_members_stream_ends(request_of, member):
+    _request, response = request_of(stream)
+    chunks = iter(response.streaming_content)
+    assert [next(chunks), next(chunks)] == [b"", b"Goshawk"]
+
+    with platform_scope("test"):
+        Membership.objects.filter(pk=member.pk).update(role=Role.AUDITOR)
+
+    assert list(chunks) == []
+
+
+def test_a_demoted_members_async_stream_ends(request_of, member):
+    _request, response = request_of(
+        lambda _request: StreamingHttpResponse(one_name_at_a_time_async())
+    )
+
+    def demote():
+        with platform_scope("test"):
+            Membership.objects.filter(pk=member.pk).update(role=Role.AUDITOR)
+
+    async def read():
+        chunks = aiter(response.streaming_content)
+        first = [await anext(chunks), await anext(chunks)]
+        await sync_to_async(demote)()
+        return first, [chunk async for chunk in chunks]
+
+    assert async_to_sync(read)() == ([b"", b"Goshawk"], [])
 
 
 def test_a_stream_ends_with_its_session(request_of):
