@@ -29,11 +29,23 @@ if PRODUCTION and DEBUG:
     raise ImproperlyConfigured("AGENHOOD_DEBUG shows data to strangers: not in production.")
 
 SECRET_KEY = env.str("AGENHOOD_SECRET_KEY")
+# Django's own measure, of a check that nobody has to run (`check --deploy`).
+if PRODUCTION and (
+    len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5 or SECRET_KEY.startswith("django-insecure-")
+):
+    raise ImproperlyConfigured("AGENHOOD_SECRET_KEY must be random and 50 characters or longer.")
+
+
+def words(name: str, default: list[str]) -> list[str]:
+    """Return a list that is separated by commas, with or without blanks."""
+    return [word.strip() for word in env.list(name, default=default)]
+
+
 LOCAL_HOSTS = [] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]"]
-ALLOWED_HOSTS = env.list("AGENHOOD_ALLOWED_HOSTS", default=LOCAL_HOSTS)
+ALLOWED_HOSTS = words("AGENHOOD_ALLOWED_HOSTS", LOCAL_HOSTS)
 if PRODUCTION and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
     raise ImproperlyConfigured("AGENHOOD_ALLOWED_HOSTS must name the console's hosts.")
-CSRF_TRUSTED_ORIGINS = env.list("AGENHOOD_CSRF_TRUSTED_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS = words("AGENHOOD_CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
     "accounts",
@@ -98,6 +110,8 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # The console's own login, never the owner's: see workspaces/database/roles.py.
 DATABASES = {"default": env.db("DATABASE_URL")}
+if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL: postgresql://…")
 # A server-side cursor outlives its transaction: PgBouncer would hand it to somebody else.
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
 # Connections that the serving process shares among its threads; commands open one of their own.
