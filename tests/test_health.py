@@ -1,0 +1,66 @@
+"""What the machinery is told: alive, ready, and nothing else."""
+
+import pytest
+from django.db import DatabaseError, OperationalError
+
+from agenhood import health
+from tests import postgres
+from workspaces.isolation.finding import Finding
+
+
+@pytest.fixture
+def planted_fault(committed_db):
+    """A table that the database's owner forgot to isolate, until the test is over."""
+    with postgres.superuser() as superuser:
+        superuser.execute("ALTER TABLE fleet_project NO FORCE ROW LEVEL SECURITY")
+        yield
+        superuser.execute("ALTER TABLE fleet_project FORCE ROW LEVEL SECURITY")
+
+
+def test_alive_without_asking_the_database(client, django_db_blocker):
+    with django_db_blocker.block():
+        response = client.get("/livez")
+
+    assert (response.status_code, response.text) == (200, "ok\n")
+    assert response["Content-Type"] == "text/plain"
+    assert not response.cookies
+
+
+def test_ready_when_the_database_keeps_workspaces_apart(client, db):
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.text) == (200, "ok\n")
+    assert not response.cookies
+
+
+def test_not_ready_while_the_database_does_not_keep_workspaces_apart(client, planted_fault):
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.text) == (503, "not ready\n")
+
+
+@pytest.mark.parametrize("error", [OperationalError, DatabaseError])
+def test_not_ready_while_the_database_does_not_answer(client, db, monkeypatch, error):
+    def unreachable():
+        raise error("connection to server at 192.0.2.7 failed: password=hunter2")
+
+    monkeypatch.setattr(health, "faults", unreachable)
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.text) == (503, "not ready\n")
+
+
+def test_strangers_are_not_told_what_is_wrong(client, db, monkeypatch):
+    fault = Finding("fleet_project", "policy", ok=False, detail="has 2 policies, not one")
+    monkeypatch.setattr(health, "faults", lambda: [fault])
+
+    assert client.get("/readyz").text == "not ready\n"
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_no_session_and_no_https_are_needed(client, db, settings, path):
+    """The machinery asks over plain HTTP from inside, and follows no redirect."""
+    settings.SECURE_SSL_REDIRECT = True
+
+    assert client.get(path).status_code == 200
+    assert client.get("/offline/").status_code == 301
