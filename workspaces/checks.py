@@ -12,7 +12,7 @@ from django.core import checks
 from django.db import models
 
 from workspaces.database.constraints import SameWorkspace, WorkspaceIsolation
-from workspaces.managers import ScopedManager
+from workspaces.managers import ScopedManager, ScopedQuerySet
 from workspaces.models import Membership, Workspace, WorkspaceOwned
 
 CONTROL_MODELS = {Workspace, Membership}
@@ -31,28 +31,48 @@ def check_models(
 
 def check_model(model: type[models.Model]) -> list[checks.CheckMessage]:
     """Return what keeps a model from being safe among workspaces."""
-    if model in CONTROL_MODELS or model._meta.app_label in settings.WORKSPACES_SHARED_APPS:
+    if model in CONTROL_MODELS:
         return []
-    if not issubclass(model, WorkspaceOwned):
-        hint = "Derive it from WorkspaceOwned, or name its app in WORKSPACES_SHARED_APPS."
-        return [_error("belongs to no workspace.", hint, model, "E001")]
-    return [*_check_isolation(model), *_check_keys(model), *_check_uniqueness(model)]
+    if _is_owned(model):
+        faults = [*_check_managers(model)]
+        if not model._meta.proxy:  # a proxy has no table
+            faults += [*_check_isolation(model), *_check_keys(model), *_check_uniqueness(model)]
+        return faults
+    if model._meta.app_label in settings.WORKSPACES_SHARED_APPS:
+        return [*_check_shared(model)]
+    hint = "Derive it from WorkspaceOwned, or name its app in WORKSPACES_SHARED_APPS."
+    return [_error("belongs to no workspace.", hint, model, "E001")]
 
 
-def _check_isolation(model: type[models.Model]) -> Iterable[checks.CheckMessage]:
+def _check_shared(model: type[models.Model]) -> Iterable[checks.CheckMessage]:
+    for field in [*model._meta.local_fields, *model._meta.local_many_to_many]:
+        if field.is_relation and _has_workspace(field.related_model):
+            hint = "Turn it round: what a workspace owns refers to what all share."
+            yield _error(f"refers to workspaces by {field.name}.", hint, model, "E009")
+
+
+def _check_managers(model: Any) -> Iterable[checks.CheckMessage]:
+    if not all(_is_scoped(m) for m in [*model._meta.managers, model._base_manager]):
+        hint = (
+            "Derive its Meta from WorkspaceOwned.Meta, its managers from ScopedManager, and their"
+            " querysets from ScopedQuerySet."
+        )
+        yield _error("has a manager that sees every workspace.", hint, model, "E003")
+
+
+def _check_isolation(model: Any) -> Iterable[checks.CheckMessage]:
     if not any(isinstance(c, WorkspaceIsolation) for c in model._meta.constraints):
         hint = "List *WorkspaceOwned.Meta.constraints in its Meta.constraints."
         yield _error("has no row security.", hint, model, "E002")
-    for manager in (model._default_manager, model._base_manager):
-        if not isinstance(manager, ScopedManager):
-            hint = "Derive its Meta from WorkspaceOwned.Meta and its manager from ScopedManager."
-            yield _error("has a manager that sees every workspace.", hint, model, "E003")
+    if not isinstance(model._meta.pk, models.UUIDField):
+        hint = "Leave the id to WorkspaceOwned."
+        yield _error("has ids that tell how much others have.", hint, model, "E010")
 
 
 def _check_keys(model: Any) -> Iterable[checks.CheckMessage]:
     composite = {c.field for c in model._meta.constraints if isinstance(c, SameWorkspace)}
     for field in model._meta.local_fields:
-        if not (field.is_relation and _is_owned(field.related_model)):
+        if not (field.is_relation and _has_workspace(field.related_model)):
             continue
         if field.name not in composite:
             hint = f'Add SameWorkspace("{field.name}") to its Meta.constraints.'
@@ -73,6 +93,10 @@ def _check_uniqueness(model: Any) -> Iterable[checks.CheckMessage]:
         if field.unique and not field.primary_key:
             hint = f'Use UniquePerWorkspace("{field.name}").'
             yield _error(f"is unique across workspaces by {field.name}.", hint, model, "E007")
+    for together in model._meta.unique_together:
+        if "workspace" not in together:
+            hint = 'Name "workspace" first in it.'
+            yield _error(f"is unique across workspaces: {together}.", hint, model, "E008")
     for constraint in model._meta.constraints:
         if isinstance(constraint, models.UniqueConstraint):
             named = set(constraint.fields)
@@ -87,6 +111,16 @@ def _check_uniqueness(model: Any) -> Iterable[checks.CheckMessage]:
 
 def _is_owned(model: Any) -> bool:
     return isinstance(model, type) and issubclass(model, WorkspaceOwned)
+
+
+def _has_workspace(model: Any) -> bool:
+    """Whether each of its rows is of one workspace, so that a key to it must name that too."""
+    return _is_owned(model) or model is Membership
+
+
+def _is_scoped(manager: Any) -> bool:
+    """Whether it filters, and writes by a queryset that adopts what it writes."""
+    return isinstance(manager, ScopedManager) and isinstance(manager.none(), ScopedQuerySet)
 
 
 def _error(message: str, hint: str, model: type[models.Model], number: str) -> checks.CheckMessage:
