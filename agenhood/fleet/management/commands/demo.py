@@ -55,7 +55,7 @@ class Command(BaseCommand):
                         )
             with workspace_scope(workspace.pk):
                 for project in PROJECTS[slug]:
-                    Project.objects.get_or_create(name=project)
+                    Project.objects.get_or_create(name__iexact=project, defaults={"name": project})
         self.stdout.write("Demo workspaces: acme and globex")
         self.stdout.write(f"Sign in as {', '.join(PEOPLE)}")
         self.stdout.write(f"Their password: {'AGENHOOD_DEMO_PASSWORD' if chosen else password}")
