@@ -50,7 +50,7 @@ def _check_foreign_keys(cursor: Any, tables: dict[int, Table]) -> Iterator[Findi
     cursor.execute(FOREIGN_KEYS)
     for name, oid, target_oid, validated, columns, target_columns in cursor.fetchall():
         table, target = tables.get(oid), tables.get(target_oid)
-        if table is None or target is None or not target.is_owned:
+        if table is None or target is None or target.workspace_not_null is None:
             continue
         pairs = set(zip(columns, target_columns, strict=True))
         composite = ("workspace_id", "workspace_id") in pairs and len(pairs) > 1
@@ -66,9 +66,10 @@ def _check_unique_keys(cursor: Any, tables: dict[int, Table]) -> Iterator[Findin
             continue
         if columns == ["workspace_id", "id"]:
             keyed.add(oid)
-        if not primary:
-            fault = first != "workspace_id"
-            yield finding(tables[oid].name, f"unique {name}", fault, "unique across workspaces")
+        fault = (
+            columns not in (["id"], ["workspace_id", "id"]) if primary else first != "workspace_id"
+        )
+        yield finding(tables[oid].name, f"unique {name}", fault, "unique across workspaces")
     for oid, table in tables.items():
         if table.is_owned:
             yield finding(table.name, "key", oid not in keyed, "no unique (workspace_id, id)")

@@ -7,33 +7,11 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.contrib.auth import get_user_model
 
 from workspaces.database.constraints import POLICY, POLICY_EXPRESSION, TRIGGER
 from workspaces.database.roles import APP, BACKUP, OWNER, PLATFORM
+from workspaces.isolation.control import APP_MAY, PLATFORM_MAY, POLICIES_OF, ROWS, TRIGGERS_OF
 from workspaces.isolation.finding import Finding, finding
-from workspaces.models import Membership, Workspace
-
-# What migrations/0002_row_security.py made: (policy, command, role). "*" is every command.
-CONTROL_POLICIES = {
-    Workspace._meta.db_table: {
-        ("active_workspace", "r", APP),
-        ("own_workspaces", "r", APP),
-        ("change_active_workspace", "w", APP),
-        ("platform", "*", PLATFORM),
-    },
-    Membership._meta.db_table: {
-        ("active_workspace", "*", APP),
-        ("own_memberships", "r", APP),
-        ("platform", "*", PLATFORM),
-    },
-    get_user_model()._meta.db_table: {
-        ("fellow_members", "r", APP),
-        ("own_account", "w", APP),
-        ("platform", "*", PLATFORM),
-    },
-}
-APP_MAY = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 
 TABLES = """
 SELECT c.oid, n.nspname, c.relname, c.relkind, pg_get_userbyid(c.relowner),
@@ -43,6 +21,9 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, pg_get_userbyid(c.relowner),
        EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS f ON f.oid = t.tgfoid
                 WHERE t.tgrelid = c.oid AND t.tgname = %s AND t.tgenabled IN ('O', 'A')
                   AND f.proname = 'refuse_new_workspace'),
+       ARRAY(SELECT t.tgname::text FROM pg_trigger AS t
+              WHERE t.tgrelid = c.oid AND t.tgenabled IN ('O', 'A')),
+       EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgenabled = 'D'),
        EXISTS (SELECT FROM pg_rewrite AS r WHERE r.ev_class = c.oid)
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname !~ '^(pg_|information_schema$)'
@@ -63,7 +44,7 @@ SELECT c.oid, CASE acl.grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(acl.gra
   FROM pg_class AS c, aclexplode(c.relacl) AS acl WHERE c.relkind IN ('r', 'p', 'f')
  UNION
 SELECT a.attrelid, CASE acl.grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(acl.grantee) END,
-       acl.privilege_type
+       acl.privilege_type || ' (' || a.attname || ')'
   FROM pg_attribute AS a, aclexplode(a.attacl) AS acl
 """
 
@@ -89,13 +70,15 @@ class Table:
     forced: bool
     workspace_not_null: bool | None
     has_trigger: bool
+    triggers: list[str]
+    has_disabled_trigger: bool
     has_rule: bool
     policies: list[Policy] = field(default_factory=list)
     grants: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def is_control(self) -> bool:
-        return self.schema == "public" and self.name in CONTROL_POLICIES
+        return self.schema == "public" and self.name in POLICIES_OF
 
     @property
     def is_owned(self) -> bool:
@@ -122,6 +105,8 @@ def check(tables: dict[int, Table]) -> Iterator[Finding]:
     for table in tables.values():
         yield finding(table.name, "owner", table.owner != OWNER and f"owned by {table.owner}")
         yield finding(table.name, "rules", table.has_rule, "a rule rewrites its queries")
+        disabled = table.has_disabled_trigger
+        yield finding(table.name, "triggers", disabled, "a trigger, or a key's check, is disabled")
         if table.is_owned:
             yield from _check_owned(table)
         elif table.is_control:
@@ -162,26 +147,37 @@ def _normalised(expression: str | None) -> str:
 def _check_control(table: Table) -> Iterator[Finding]:
     yield finding(table.name, "row security", not table.row_security, "not enabled")
     yield finding(table.name, "forced", not table.forced, "its owner passes row security")
-    found = {(p.name, p.command, role) for p in table.policies for role in p.roles}
-    differing = found ^ CONTROL_POLICIES[table.name]
-    open_to_app = [
-        policy.name
+    found = {
+        (policy.name, policy.command, role): tuple(
+            _normalised(expression) for expression in (policy.using, policy.with_check)
+        )
         for policy in table.policies
-        if policy.roles != [PLATFORM] and "true" in (policy.using, policy.with_check)
-    ]
-    fault = f"unexpected or missing: {sorted(differing)}" if differing else ""
-    yield finding(table.name, "policy", fault or (open_to_app and f"{open_to_app} let all pass"))
+        for role in policy.roles
+        if policy.permissive
+    }
+    wanted = {
+        key: tuple(_normalised(expression) for expression in expressions)
+        for key, expressions in POLICIES_OF[table.name].items()
+    }
+    differing = {key[0] for key in found.keys() | wanted if found.get(key) != wanted.get(key)}
+    differing |= {policy.name for policy in table.policies if not policy.permissive}
+    yield finding(table.name, "policy", differing and f"not as migrated: {sorted(differing)}")
+    missing = TRIGGERS_OF[table.name] - set(table.triggers)
+    yield finding(table.name, "own triggers", missing and f"missing triggers: {sorted(missing)}")
 
 
 def _check_grants(table: Table) -> Iterator[Finding]:
-    allowed = {OWNER: None, APP: APP_MAY, BACKUP: {"SELECT"}}
-    if not table.is_owned:
-        allowed[PLATFORM] = APP_MAY
-    faults = [
-        f"{grantee} holds {', '.join(sorted(privileges - (may or set())))}"
-        for grantee, privileges in sorted(table.grants.items())
-        if (may := allowed.get(grantee, set())) is not None and privileges - may
-    ]
+    may = {
+        APP: APP_MAY.get(table.name, ROWS),
+        PLATFORM: PLATFORM_MAY.get(table.name, set()),
+        BACKUP: {"SELECT"},
+    }
+    faults = []
+    for grantee, privileges in sorted(table.grants.items()):
+        allowed = may.get(grantee, set())
+        excess = {p for p in privileges if not {p, p.partition(" (")[0]} & allowed}
+        if excess and grantee != OWNER:
+            faults.append(f"{grantee} holds {', '.join(sorted(excess))}")
     yield finding(table.name, "grants", "; ".join(faults))
 
 

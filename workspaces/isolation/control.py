@@ -1,0 +1,60 @@
+"""What migrations/0002_row_security.py made of the control tables, as the catalogue words it."""
+
+from workspaces.database.constraints import TRIGGER
+from workspaces.database.roles import APP, PLATFORM
+
+WORKSPACE = "workspaces_workspace"
+MEMBERSHIP = "workspaces_membership"
+USER = "accounts_user"
+
+_HERE = "(SELECT workspaces.active_id())"
+_ME = "(SELECT workspaces.active_user_id())"
+_ONE_IS_MEMBER = f"""EXISTS (
+    SELECT FROM workspaces_membership m
+     WHERE m.workspace_id = workspaces_workspace.id AND m.user_id = {_ME})"""
+_FELLOW = f"""{_HERE} IS NULL OR id = {_ME} OR id IN (
+    SELECT workspaces_membership.user_id FROM workspaces_membership
+     WHERE workspaces_membership.workspace_id = {_HERE})"""  # noqa: S608 - nobody runs it
+_OUTSIDE_OR_ME = f"{_HERE} IS NULL OR id = {_ME}"
+
+# (policy, command, role): (USING, WITH CHECK). "*" is every command.
+POLICIES_OF: dict[str, dict[tuple[str, str, str], tuple[str, str]]] = {
+    WORKSPACE: {
+        ("active_workspace", "r", APP): (f"id = {_HERE}", ""),
+        ("own_workspaces", "r", APP): (_ONE_IS_MEMBER, ""),
+        ("change_active_workspace", "w", APP): (f"id = {_HERE}", f"id = {_HERE}"),
+        ("platform", "*", PLATFORM): ("true", "true"),
+    },
+    MEMBERSHIP: {
+        ("active_workspace", "*", APP): (f"workspace_id = {_HERE}", f"workspace_id = {_HERE}"),
+        ("own_memberships", "r", APP): (f"user_id = {_ME}", ""),
+        ("platform", "*", PLATFORM): ("true", "true"),
+    },
+    USER: {
+        ("fellow_members", "r", APP): (_FELLOW, ""),
+        ("own_account", "w", APP): (_OUTSIDE_OR_ME, _OUTSIDE_OR_ME),
+        ("platform", "*", PLATFORM): ("true", "true"),
+    },
+}
+TRIGGERS_OF = {
+    WORKSPACE: {"new_workspace_has_owner"},
+    MEMBERSHIP: {TRIGGER, "demotion_leaves_owner", "removal_leaves_owner"},
+    USER: {"guard_standing", "deactivation_leaves_owner"},
+}
+
+ROWS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
+# Where the console may do less than that, and all that the platform may do at all. A privilege on a
+# table includes the same on its columns.
+APP_MAY: dict[str, set[str]] = {
+    WORKSPACE: {"SELECT", "UPDATE (name)", "UPDATE (colour)"},
+    USER: {"SELECT", "UPDATE"},
+    "django_admin_log": set(),
+}
+PLATFORM_MAY: dict[str, set[str]] = {
+    WORKSPACE: {"SELECT", "INSERT", "UPDATE"},
+    MEMBERSHIP: ROWS,
+    USER: {"SELECT", "INSERT", "UPDATE"},
+    "account_emailaddress": {"SELECT", "INSERT", "UPDATE"},
+    "django_admin_log": {"SELECT", "INSERT"},
+    "django_content_type": {"SELECT", "INSERT"},
+}
