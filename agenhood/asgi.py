@@ -1,9 +1,11 @@
 """What the server runs. It refuses to start where the database would not keep workspaces apart."""
 
 import os
+import sys
 import warnings
 
 from django.core.asgi import get_asgi_application
+from django.core.exceptions import ImproperlyConfigured
 
 # WhiteNoise answers with a file's iterator; reading such a small file at once is as good.
 warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
@@ -14,4 +16,7 @@ application = get_asgi_application()
 
 from workspaces.isolation import refuse_unsafe_start  # noqa: E402 - needs the app registry
 
-refuse_unsafe_start()
+try:
+    refuse_unsafe_start()
+except ImproperlyConfigured as fault:
+    sys.exit(str(fault))

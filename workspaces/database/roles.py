@@ -34,8 +34,8 @@ class RoleSetupError(Exception):
 def create_database_roles(connection: psycopg.Connection, passwords: dict[str, str]) -> None:
     """Create or repair the roles and what they may do in the connected database.
 
-    `connection` is an administrator's: a superuser, or a role with CREATEROLE and BYPASSRLS that
-    owns the database. `passwords` maps each role that logs in to its password. Safe to run again.
+    `connection` is an administrator's: a superuser, or from PostgreSQL 16 on the database's owner
+    with CREATEROLE, BYPASSRLS and pg_read_all_data WITH ADMIN OPTION. `passwords` maps each role that logs in to its password. Safe to run again.
     Raises RoleSetupError.
     """
     major = connection.info.server_version // 10000
@@ -51,8 +51,9 @@ def create_database_roles(connection: psycopg.Connection, passwords: dict[str, s
         reason = error.diag.message_primary or str(error)
         raise RoleSetupError(
             f'The login "{connection.info.user}" cannot set up the database roles on'
-            f' "{connection.info.dbname}": {reason}. It must be a superuser, or own the database'
-            " and hold CREATEROLE and BYPASSRLS."
+            f' "{connection.info.dbname}": {reason}. Use a superuser; from PostgreSQL 16 on, the'
+            " database's owner with CREATEROLE, BYPASSRLS and pg_read_all_data WITH ADMIN OPTION"
+            " will do."
         ) from error
 
 
