@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 from uuid_utils.compat import uuid7
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 workspaces = st.sampled_from(WORKSPACES)
 numbers = st.integers(0, 5)
-ways = st.sampled_from([HERE, HERE, THREAD, TASK])
+ways = st.sampled_from([HERE, HERE, HERE, HERE, THREAD, TASK])  # the others connect each time
 # Whose row, and which of them; "nobody" is an id that nothing has.
 aims = st.tuples(st.sampled_from([*WORKSPACES, "nobody"]), numbers)
 many_aims = st.lists(aims, min_size=1, max_size=4, unique=True)
@@ -48,6 +48,9 @@ class Machine(RuleBasedStateMachine):
         self.world = world
         self.held = Holdings()
         world.empty()
+
+    def teardown(self) -> None:
+        connections.close_all()
 
     @initialize(counts=st.tuples(*[st.integers(1, 3)] * len(WORKSPACES)))
     def seed(self, counts: tuple[int, ...]) -> None:

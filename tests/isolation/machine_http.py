@@ -20,25 +20,29 @@ from tests.isolation.machine_world import (
     marked,
 )
 
+Visit = tuple[str, str]  # who goes where
+
 people = st.sampled_from(sorted(ROLES))
-slugs = st.sampled_from([*WORKSPACES, *WORKSPACES, "nowhere"])
-threads = st.sampled_from([HERE, HERE, THREAD])
+members = st.sampled_from([(name, slug) for name, roles in ROLES.items() for slug in roles])
+strangers = st.tuples(people, st.sampled_from([*WORKSPACES, "nowhere"]))
+visits = st.one_of(members, members, strangers)
+threads = st.sampled_from([HERE, HERE, HERE, HERE, THREAD])
 PROJECT_LINK = re.compile(r'href="/w/([a-z]+)/projects/([0-9a-f-]{36})/"')
 ANY_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 class HttpRules(Machine):
     @rule(
-        person=people,
-        slug=slugs,
+        visit=visits,
         via=threads,
         archived=st.booleans(),
         words=st.sampled_from(["", "SECRET", *WORKSPACES, "-1"]),
         partial=st.booleans(),
     )
     def list_and_search(
-        self, person: str, slug: str, via: str, archived: bool, words: str, partial: bool
+        self, visit: Visit, via: str, archived: bool, words: str, partial: bool
     ) -> None:
+        person, slug = visit
         query = {"q": words} | ({"state": "archived"} if archived else {})
         headers = {"HX-Request": "true"} if partial else {}
         answer = self.ask(
@@ -52,8 +56,9 @@ class HttpRules(Machine):
                 if row.archived is archived and words.lower() in row.name
             }
 
-    @rule(person=people, slug=slugs, via=threads)
-    def home(self, person: str, slug: str, via: str) -> None:
+    @rule(visit=visits, via=threads)
+    def home(self, visit: Visit, via: str) -> None:
+        person, slug = visit
         answer = self.ask(person, "get", "workspaces:home", slug, via=via)
         if self.told(answer, person, slug, set(ROLES[person].values())):
             active = [pk for pk, row in self.rows(slug).items() if not row.archived]
@@ -62,8 +67,9 @@ class HttpRules(Machine):
             assert len(shown) == (min(len(active), 5) if sees else 0)
             assert shown <= set(active)
 
-    @rule(person=people, slug=slugs)
-    def members(self, person: str, slug: str) -> None:
+    @rule(visit=visits)
+    def members(self, visit: Visit) -> None:
+        person, slug = visit
         answer = self.ask(person, "get", "workspaces:member-list", slug)
         if self.told(answer, person, slug, READERS):
             named = set(re.findall(r"([a-z]+)@example\.test", answer.text)) & set(ROLES)
@@ -77,8 +83,9 @@ class HttpRules(Machine):
         linked = set(re.findall(r'href="/w/([a-z]+)/', answer.text))
         assert linked <= set(ROLES[person])
 
-    @rule(person=people, slug=slugs, aim=aims, via=threads)
-    def detail(self, person: str, slug: str, aim: Aim, via: str) -> None:
+    @rule(visit=visits, aim=aims, via=threads)
+    def detail(self, visit: Visit, aim: Aim, via: str) -> None:
+        person, slug = visit
         pk = self.pk(aim)
         answer = self.ask(person, "get", "fleet:project-detail", slug, pk, via=via)
         if self.told(answer, person, slug, READERS, pk):
@@ -86,16 +93,18 @@ class HttpRules(Machine):
             assert row.name in answer.text
             assert (">Archived<" in answer.text) is row.archived
 
-    @rule(person=people, slug=slugs, aim=aims, page=st.sampled_from(["rename", "delete"]))
-    def form(self, person: str, slug: str, aim: Aim, page: str) -> None:
+    @rule(visit=visits, aim=aims, page=st.sampled_from(["rename", "delete"]))
+    def form(self, visit: Visit, aim: Aim, page: str) -> None:
+        person, slug = visit
         pk = self.pk(aim)
         answer = self.ask(person, "get", f"fleet:project-{page}", slug, pk)
         if self.told(answer, person, slug, EDITORS, pk):
             assert self.rows(slug)[pk].name in answer.text
 
-    @rule(person=people, slug=slugs, via=threads, whose=st.sampled_from(WORKSPACES))
-    def create_on_a_page(self, person: str, slug: str, via: str, whose: str) -> None:
+    @rule(visit=visits, via=threads, whose=st.sampled_from(WORKSPACES))
+    def create_on_a_page(self, visit: Visit, via: str, whose: str) -> None:
         """With a field too many, which names a workspace."""
+        person, slug = visit
         name = self.held.fresh_name(slug)
         sent = {"name": name, "workspace": str(self.world.ids[whose])}
         sent["workspace_id"] = sent["workspace"]
@@ -105,8 +114,9 @@ class HttpRules(Machine):
             assert where == slug
             self.held.put(slug, UUID(pk), Row(name))
 
-    @rule(person=people, slug=slugs, number=numbers)
-    def create_one_that_is_there(self, person: str, slug: str, number: int) -> None:
+    @rule(visit=visits, number=numbers)
+    def create_one_that_is_there(self, visit: Visit, number: int) -> None:
+        person, slug = visit
         taken = self.held.nth(slug, number) if slug in WORKSPACES else None
         if taken is None or taken not in self.rows(slug):
             return
@@ -114,8 +124,9 @@ class HttpRules(Machine):
         answer = self.ask(person, "post", "fleet:project-create", slug, data=sent)
         self.told(answer, person, slug, EDITORS, done=422)
 
-    @rule(person=people, slug=slugs, aim=aims, via=threads, whose=st.sampled_from(WORKSPACES))
-    def rename(self, person: str, slug: str, aim: Aim, via: str, whose: str) -> None:
+    @rule(visit=visits, aim=aims, via=threads, whose=st.sampled_from(WORKSPACES))
+    def rename(self, visit: Visit, aim: Aim, via: str, whose: str) -> None:
+        person, slug = visit
         pk, name = self.pk(aim), self.held.fresh_name(slug)
         sent = {"name": name, "id": str(self.held.nth(whose, 0))}
         sent["workspace"] = str(self.world.ids[whose])
@@ -123,17 +134,17 @@ class HttpRules(Machine):
         if self.told(answer, person, slug, EDITORS, pk, done=302):
             self.change(slug, pk, name=name)
 
-    @rule(
-        person=people, slug=slugs, aim=aims, via=threads, to=st.sampled_from(["archive", "restore"])
-    )
-    def archive_or_restore(self, person: str, slug: str, aim: Aim, via: str, to: str) -> None:
+    @rule(visit=visits, aim=aims, via=threads, to=st.sampled_from(["archive", "restore"]))
+    def archive_or_restore(self, visit: Visit, aim: Aim, via: str, to: str) -> None:
+        person, slug = visit
         pk = self.pk(aim)
         answer = self.ask(person, "post", f"fleet:project-{to}", slug, pk, via=via)
         if self.told(answer, person, slug, EDITORS, pk, done=302):
             self.change(slug, pk, archived=to == "archive")
 
-    @rule(person=people, slug=slugs, aim=aims, via=threads)
-    def delete_on_a_page(self, person: str, slug: str, aim: Aim, via: str) -> None:
+    @rule(visit=visits, aim=aims, via=threads)
+    def delete_on_a_page(self, visit: Visit, aim: Aim, via: str) -> None:
+        person, slug = visit
         pk = self.pk(aim)
         answer = self.ask(person, "post", "fleet:project-delete", slug, pk, via=via)
         if self.told(answer, person, slug, EDITORS, pk, done=302):
