@@ -69,8 +69,6 @@ class PlatformAdmin(admin.ModelAdmin):
             with transaction.atomic():
                 return super().changeform_view(request, *args, **kwargs)
         except IntegrityError as error:
-            if getattr(error.__cause__, "sqlstate", "") != "23514":
-                raise
             message = f"Nothing was changed: {error.__cause__.diag.message_primary}."  # type: ignore[union-attr]
             self.message_user(request, message, messages.ERROR)
             return redirect(request.path)
@@ -113,6 +111,7 @@ class MembershipInline(admin.TabularInline):
 class WorkspaceAdmin(PlatformAdmin):
     list_display = ["name", "slug", "members", "suspended_at", "created_at"]
     search_fields = ["name", "slug"]
+    ordering = ["name"]
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Workspace]:

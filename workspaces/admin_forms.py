@@ -16,7 +16,9 @@ class ProvisionForm(forms.ModelForm):
     """A new workspace with its owner, in one step."""
 
     owner_email = forms.EmailField(
-        label="Owner's email", help_text="The account is made if there is none with this email."
+        label="Owner's email",
+        max_length=User._meta.get_field("email").max_length,
+        help_text="The account is made if there is none with this email.",
     )
 
     class Meta:
@@ -54,6 +56,17 @@ class WorkspaceForm(forms.ModelForm):
 
 class MembersFormSet(BaseInlineFormSet):
     """Says before the database does that a workspace always has an owner."""
+
+    def save(self, commit: bool = True) -> Any:
+        """Save new owners before the one who was: the database asks after each row for an owner."""
+        if not commit:
+            return super().save(commit)
+        staying = set(self.get_queryset()) - {form.instance for form in self.deleted_forms}
+        for form in self.initial_forms:
+            if form.instance in staying and form.instance.role == Role.OWNER:
+                form.save()
+        new = self.save_new_objects(commit)
+        return self.save_existing_objects(commit) + new
 
     def clean(self) -> None:
         super().clean()
