@@ -248,8 +248,11 @@ def test_a_wrong_field_is_told_beside_it_and_nothing_is_made(staff, changed, fie
 
 
 def test_a_slug_that_somebody_took_meanwhile_is_told(staff, monkeypatch):
+    def not_yet_taken(workspace, exclude=None):
+        return None
+
     WorkspaceFactory(slug="acme")
-    monkeypatch.setattr(Workspace, "validate_unique", lambda *args, **kwargs: None)
+    monkeypatch.setattr(Workspace, "validate_unique", not_yet_taken)
 
     response = staff.post(ADD_WORKSPACE, NEW, follow=True)
 
