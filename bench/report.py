@@ -1,0 +1,206 @@
+"""The two files of a run: results.json for programs, RESULTS.md for people."""
+
+import json
+import os
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import django
+
+from bench.server import Server
+from bench.timing import Measured
+
+FOLDER = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """`bound` is the most that it may be, None for what is only told. `reason` is for a miss."""
+
+    meaning: str
+    bound: float | None = None
+    reason: str = ""
+
+
+FIGURES = {
+    "page_ratio": Figure(
+        "list of 25 projects: tenancy on ÷ filtered by hand",
+        1.08,
+        "BEGIN and COMMIT are two more waits for the database, and a busy machine makes each"
+        " longer. See below how busy this one was, and how far apart the quartiles are.",
+    ),
+    "page_extra_statements": Figure(
+        "SQL statements more than by hand, besides BEGIN and COMMIT", 2
+    ),
+    "growth_list": Figure("list of projects: among 1,000 workspaces ÷ among 10", 1.1),
+    "growth_search": Figure("search of projects: among 1,000 workspaces ÷ among 10", 1.1),
+    "growth_detail": Figure("page of a project: among 1,000 workspaces ÷ among 10", 1.1),
+    "provision_growth": Figure("one more workspace: at 1,000 ÷ at 10", 1.1),
+    "provision_ms": Figure(
+        "one more workspace at 1,000, in ms, from first statement to commit", 20
+    ),
+    "switch_ratio": Figure("switch in the picker ÷ opening that page directly", 1.2),
+    "page_ratio_no_lookup": Figure(
+        "as page_ratio, if by hand nobody asked whether the person is a member"
+    ),
+    "page_extra_statements_no_lookup": Figure("as page_extra_statements, likewise"),
+    "page_ratio_control": Figure(
+        "by hand ÷ by hand on another connection: the noise of page_ratio"
+    ),
+    "page_ms": Figure("list of 25 projects, tenancy on, in ms"),
+    "switch_ms": Figure("switch in the picker, in ms, from the click to the loaded page"),
+}
+
+HOW = """\
+## What was measured
+
+**A page** is a whole request in one process: the WSGI handler with every middleware, the session,
+the person, the view, the template, the closed response. The connection to the database is open, as
+from the server's pool. There is no network and no browser, which would only flatter the ratio.
+The same process answers in turn, in every round:
+
+- the console's own page, as the restricted role, under row security;
+- the same page *by hand*: a view that asks for the membership with the ORM and filters the projects
+  by its workspace, without the workspace middleware, scope or transaction, as a role that row
+  security does not hold for. Same template, paging, session, person, tables, indexes and rows; the
+  run stops unless both answer the same page;
+- the same with a membership that nobody asked for, which no application should do:
+  `page_ratio_no_lookup`;
+- by hand once more on another connection, which shows how much of a ratio is noise:
+  `page_ratio_control`.
+
+**Growth** compares two databases, of 10 and of 1,000 workspaces with 1,000 projects each. The rows
+of a workspace lie scattered over the whole table, as they come when all workspaces work at the
+same time. The person is a member of all of them. Each request goes to the next workspace in random
+order: at 1,000, in as many rounds, it reads what no request of its kind has read before.
+
+**Provisioning** is `provision_workspace()`: workspace, account of a new owner, email address,
+membership, the check that there is an owner, and the commit, which waits for the disk. The time is
+that of the whole call, so the database's own is less. The workspace is removed after each round.
+
+**A switch** is timed in Chromium by its own clock, against the console under uvicorn: from the
+click on a row of the open picker, or from `location.assign()`, to the end of the page's load event.
+Both start on the project list of another workspace.
+
+Each figure is a ratio of medians, or a median, of rounds that take turns. The server is the
+embedded PostgreSQL as `make run` starts it.
+
+## Where the page's difference comes from, and what was left out
+
+BEGIN and COMMIT are two waits for the database that a page by hand does not have; asking for the
+membership and entering are one statement, so there is no third. The rest is the planning of the
+policies, most of it that of `accounts_user` when the session's person is loaded.
+
+BEGIN and that statement could go in one wait. The driver's pipeline mode does it, and took 0.12 ms
+*more* on a unix socket; one string with both saved 0.06 ms, but behind the back of Django's and the
+driver's account of transactions. A function in the policy of `accounts_user` saved 0.08 ms there
+and made a list of 1,000 members 9 ms slower. None was worth it.
+"""
+
+AGAIN = """\
+## How to run it again
+
+`make bench`, best on a machine that has nothing else to do: what competes for the processors makes
+each wait for the database longer, and `page_ratio` with it. Run as root, what is measured outside
+the browser takes real-time priority, which keeps others out of the figures.
+`make bench ARGS=--quick` is a try with few rounds, which writes nothing. The figures alone are in
+`results.json`.
+"""
+
+
+def machine(server: Server, *, first: bool) -> list[str]:
+    """Return what the run was made on, line by line: kinds and versions, no names."""
+    with server.superuser("postgres") as connection:
+        postgres = connection.info.server_version
+    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return [
+        f"{len(os.sched_getaffinity(0))} cores ({_processor()}), {gigabytes:.0f} GiB of memory",
+        f"{platform.system()} {platform.release().split('-')[0]}",
+        f"PostgreSQL {postgres // 10000}.{postgres % 10000}",
+        f"Python {platform.python_version()}, Django {django.get_version()}",
+        f"{os.getloadavg()[1]:.1f} programs running on average in the five minutes before",
+        f"{'with' if first else 'without'} real-time priority",
+    ]
+
+
+def table(figures: dict[str, float]) -> str:
+    lines = ["| figure | | bound | | what it is |", "|---|---:|---:|---|---|"]
+    for name, figure in FIGURES.items():
+        value = f"{figures[name]:.4g}" if name in figures else ""
+        bound = "" if figure.bound is None else f"{figure.bound:g}"
+        lines.append(
+            f"| `{name}` | {value} | {bound} | {_verdict(name, figures)} | {figure.meaning} |"
+        )
+    return "\n".join(lines)
+
+
+def write(measured: Measured, machine: list[str], minutes: float) -> None:
+    figures = {name: round(figure, 4) for name, figure in measured.figures.items()}
+    (FOLDER / "results.json").write_text(json.dumps(figures, indent=2) + "\n")
+    (FOLDER / "RESULTS.md").write_text(
+        "\n".join(
+            [
+                "# How fast the console is with its tenancy on",
+                "",
+                "Written by `make bench`; edits are lost.",
+                "",
+                table(measured.figures),
+                "",
+                *_misses(measured.figures),
+                HOW,
+                "## The times behind the ratios",
+                "",
+                "In milliseconds. Half of the rounds lie between the quartiles.",
+                "",
+                *_spread(measured),
+                "",
+                "## On what",
+                "",
+                f"{datetime.now(UTC):%d %B %Y}, {minutes:.0f} minutes in all:",
+                "",
+                *(f"- {line}" for line in machine),
+                "",
+                AGAIN,
+            ]
+        )
+    )
+
+
+def _verdict(name: str, figures: dict[str, float]) -> str:
+    bound = FIGURES[name].bound
+    if bound is None:
+        return ""
+    if name not in figures:
+        return "not measured"
+    return "holds" if figures[name] <= bound else "**missed**"
+
+
+def _misses(figures: dict[str, float]) -> list[str]:
+    lines = []
+    for name, figure in FIGURES.items():
+        if _verdict(name, figures) == "**missed**":
+            lines += [f"`{name}` misses its bound: {figure.reason or 'why is not known yet.'}", ""]
+        elif _verdict(name, figures) == "not measured":
+            lines += [f"`{name}` was not measured: there was no Chromium.", ""]
+    return lines
+
+
+def _spread(measured: Measured) -> list[str]:
+    return [
+        "| what | median | lower quartile | upper quartile | rounds |",
+        "|---|---:|---:|---:|---:|",
+        *(
+            f"| {name} | {timing.median:.2f} | {timing.lower:.2f} | {timing.upper:.2f}"
+            f" | {timing.rounds:,} |"
+            for name, timing in measured.timings.items()
+        ),
+    ]
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
