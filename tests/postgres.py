@@ -85,13 +85,13 @@ def make_template() -> None:
     )
 
 
-def make_database() -> None:
-    """Copy the migrated database for this worker."""
+def make_database(name: str = DATABASE) -> None:
+    """Copy the migrated database: for this worker, or for a test that breaks its own."""
     with superuser("postgres") as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
-        connection.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {TEMPLATE}")
-        connection.execute(f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC")
-        connection.execute(f"GRANT CONNECT ON DATABASE {DATABASE} TO {OWNER}, {APP}, {BACKUP}")
+        connection.execute(f"DROP DATABASE IF EXISTS {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        connection.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+        connection.execute(f"GRANT CONNECT ON DATABASE {name} TO {OWNER}, {APP}, {BACKUP}")
 
 
 def empty_database() -> None:

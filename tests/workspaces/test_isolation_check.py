@@ -1,0 +1,660 @@
+"""The check of the database: green as migrated, and red for every fault that is planted.
+
+Faults are planted in a transaction that is rolled back, and looked for inside it, as the console's
+own login: nobody else ever sees them, not even a role's new attributes.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.db import connection
+
+from tests import postgres
+from workspaces.database.roles import APP, OWNER
+from workspaces.isolation import faults, findings, refuse_unsafe_start
+
+OWN = "workspace_id = (SELECT workspaces.current_id())"
+AGENT = (
+    "CREATE TABLE agent (id uuid PRIMARY KEY, workspace_id uuid NOT NULL, project_id uuid);"
+    "ALTER TABLE agent ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY,"
+    " ADD UNIQUE (workspace_id, id);"
+    f" CREATE POLICY workspace_isolation ON agent USING ({OWN}) WITH CHECK ({OWN});"
+    " CREATE TRIGGER workspace_id_is_immutable BEFORE UPDATE OF workspace_id ON agent"
+    " FOR EACH ROW EXECUTE FUNCTION workspaces.refuse_new_workspace();"
+)
+
+# Planted by the tables' owner, as a migration would: what it is, SQL, and all that is found.
+OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
+    "a table without a policy": (
+        "DROP POLICY workspace_isolation ON fleet_project",
+        [
+            "fleet_project: policy: has 0 policies, not one",
+        ],
+    ),
+    "a new table without row security": (
+        "CREATE TABLE agent (id uuid PRIMARY KEY, workspace_id uuid NOT NULL)",
+        [
+            "agent: row security: not enabled",
+            "agent: forced: its owner passes row security",
+            "agent: policy: has 0 policies, not one",
+            "agent: immutable: workspace_id may change",
+            "agent: key: no unique (workspace_id, id)",
+        ],
+    ),
+    "an unknown table without workspace_id": (
+        "CREATE TABLE agent (id uuid PRIMARY KEY)",
+        [
+            "agent: belongs: it belongs to no workspace",
+        ],
+    ),
+    "a table of another schema named like a shared one": (
+        "CREATE TABLE workspaces.django_session (session_key text)",
+        [
+            "django_session: belongs: it belongs to no workspace",
+        ],
+    ),
+    "row security not forced": (
+        "ALTER TABLE fleet_project NO FORCE ROW LEVEL SECURITY",
+        [
+            "fleet_project: forced: its owner passes row security",
+        ],
+    ),
+    "row security disabled": (
+        "ALTER TABLE fleet_project DISABLE ROW LEVEL SECURITY",
+        [
+            "fleet_project: row security: not enabled",
+        ],
+    ),
+    "a second permissive policy": (
+        "CREATE POLICY support ON fleet_project FOR SELECT USING (true)",
+        [
+            "fleet_project: policy: has 2 policies, not one",
+        ],
+    ),
+    "a policy with another expression": (
+        "ALTER POLICY workspace_isolation ON fleet_project USING (true)",
+        [
+            (
+                "fleet_project: policy: workspace_isolation reads true and checks (workspace_id ="
+                " ( SELECT workspaces.current_id() AS current_id))"
+            ),
+        ],
+    ),
+    "a policy that does not check what is written": (
+        "ALTER POLICY workspace_isolation ON fleet_project WITH CHECK (true)",
+        [
+            (
+                "fleet_project: policy: workspace_isolation reads (workspace_id = ( SELECT"
+                " workspaces.current_id() AS current_id)) and checks true"
+            ),
+        ],
+    ),
+    "a policy that calls its function for each row": (
+        "ALTER POLICY workspace_isolation ON fleet_project USING (workspace_id ="
+        " workspaces.current_id()) WITH CHECK (workspace_id = workspaces.current_id())",
+        [
+            (
+                "fleet_project: policy: workspace_isolation reads (workspace_id ="
+                " workspaces.current_id()) and checks (workspace_id = workspaces.current_id())"
+            ),
+        ],
+    ),
+    "a policy with an alternative": (
+        "ALTER POLICY workspace_isolation ON fleet_project USING (workspace_id = (SELECT"
+        " workspaces.current_id()) OR name = 'x') WITH CHECK (workspace_id = (SELECT"
+        " workspaces.current_id()) OR name = 'x')",
+        [
+            (
+                "fleet_project: policy: workspace_isolation reads ((workspace_id = ( SELECT"
+                " workspaces.current_id() AS current_id)) OR ((name)::text = 'x'::text)) and"
+                " checks ((workspace_id = ( SELECT workspaces.current_id() AS current_id)) OR"
+                " ((name)::text = 'x'::text))"
+            ),
+        ],
+    ),
+    "a policy for one role only": (
+        "ALTER POLICY workspace_isolation ON fleet_project TO agenhood_app",
+        [
+            (
+                "fleet_project: policy: workspace_isolation is not the policy for every command"
+                " and role"
+            ),
+        ],
+    ),
+    "a policy for reading only": (
+        "DROP POLICY workspace_isolation ON fleet_project; CREATE POLICY workspace_isolation"
+        " ON fleet_project FOR SELECT USING (workspace_id = (SELECT workspaces.current_id()))",
+        [
+            (
+                "fleet_project: policy: workspace_isolation is not the policy for every command"
+                " and role"
+            ),
+        ],
+    ),
+    "a restrictive policy": (
+        "DROP POLICY workspace_isolation ON fleet_project; CREATE POLICY workspace_isolation"
+        f" ON fleet_project AS RESTRICTIVE USING ({OWN}) WITH CHECK ({OWN})",
+        [
+            "fleet_project: policy: workspace_isolation is restrictive, so that nothing is allowed",
+        ],
+    ),
+    "a plain foreign key": (
+        f"{AGENT} ALTER TABLE agent ADD CONSTRAINT agent_project FOREIGN KEY (project_id)"
+        " REFERENCES fleet_project NOT VALID",
+        [
+            "agent: foreign key agent_project: a plain key to fleet_project",
+        ],
+    ),
+    "a plain foreign key from a shared table": (
+        "ALTER TABLE django_session ADD project_id uuid CONSTRAINT session_project REFERENCES"
+        " fleet_project",
+        [
+            "django_session: foreign key session_project: a plain key to fleet_project",
+        ],
+    ),
+    "a composite key that was never checked": (
+        f"{AGENT} ALTER TABLE agent ADD CONSTRAINT agent_project FOREIGN KEY (workspace_id,"
+        " project_id) REFERENCES fleet_project (workspace_id, id) NOT VALID",
+        [
+            "agent: foreign key agent_project: not valid",
+        ],
+    ),
+    "a composite key that is missing": (
+        "ALTER TABLE isolation_models_note DROP CONSTRAINT isolation_models_note_folder_workspace",
+        [
+            "isolation_models_note: key folder_id: no foreign key holds it",
+        ],
+    ),
+    "no key to refer to": (
+        "ALTER TABLE fleet_project DROP CONSTRAINT fleet_project_isolation CASCADE",
+        [
+            "fleet_project: key: no unique (workspace_id, id)",
+            "isolation_models_note: key project_id: no foreign key holds it",
+        ],
+    ),
+    "an index unique across workspaces": (
+        "CREATE UNIQUE INDEX oracle ON fleet_project (name)",
+        [
+            "fleet_project: unique oracle: unique across workspaces",
+        ],
+    ),
+    "an index unique across workspaces by an expression": (
+        "CREATE UNIQUE INDEX oracle ON fleet_project (lower(name), workspace_id)",
+        [
+            "fleet_project: unique oracle: unique across workspaces",
+        ],
+    ),
+    "workspace_id that may be NULL": (
+        "ALTER TABLE fleet_project ALTER workspace_id DROP NOT NULL",
+        [
+            "fleet_project: not null: workspace_id may be NULL",
+        ],
+    ),
+    "no trigger": (
+        "DROP TRIGGER workspace_id_is_immutable ON fleet_project",
+        [
+            "fleet_project: immutable: workspace_id may change",
+        ],
+    ),
+    "a disabled trigger": (
+        "ALTER TABLE fleet_project DISABLE TRIGGER workspace_id_is_immutable",
+        [
+            "fleet_project: triggers: a trigger, or a key's check, is disabled",
+            "fleet_project: immutable: workspace_id may change",
+        ],
+    ),
+    "a trigger for replicas only": (
+        "ALTER TABLE fleet_project ENABLE REPLICA TRIGGER workspace_id_is_immutable",
+        [
+            "fleet_project: immutable: workspace_id may change",
+        ],
+    ),
+    "a rule": (
+        "CREATE RULE copy AS ON INSERT TO fleet_project DO ALSO NOTIFY heard",
+        [
+            "fleet_project: rules: a rule rewrites its queries",
+        ],
+    ),
+    "a view with its owner's rights": (
+        "CREATE VIEW report AS SELECT * FROM fleet_project",
+        [
+            "report: view: reads with its owner's rights: no security_invoker",
+        ],
+    ),
+    "a materialized view": (
+        "CREATE MATERIALIZED VIEW report AS SELECT 1 AS one",
+        [
+            "report: view: a materialized view has no row security",
+        ],
+    ),
+    "a SECURITY DEFINER function": (
+        "CREATE FUNCTION peek() RETURNS int SECURITY DEFINER LANGUAGE sql AS 'SELECT 1'",
+        [
+            "peek: function: runs with its owner's rights: SECURITY DEFINER",
+        ],
+    ),
+    "a partition without a policy": (
+        "CREATE TABLE run (id uuid, workspace_id uuid NOT NULL, UNIQUE (workspace_id, id))"
+        " PARTITION BY HASH (workspace_id); CREATE TABLE run_0 PARTITION OF run FOR VALUES"
+        " WITH (MODULUS 1, REMAINDER 0)",
+        [
+            "run: row security: not enabled",
+            "run: forced: its owner passes row security",
+            "run: policy: has 0 policies, not one",
+            "run: immutable: workspace_id may change",
+            "run_0: row security: not enabled",
+            "run_0: forced: its owner passes row security",
+            "run_0: policy: has 0 policies, not one",
+            "run_0: immutable: workspace_id may change",
+        ],
+    ),
+    "the app may TRUNCATE": (
+        "GRANT TRUNCATE ON fleet_project TO agenhood_app",
+        [
+            "fleet_project: grants: agenhood_app holds TRUNCATE",
+        ],
+    ),
+    "the app may make foreign keys and triggers": (
+        "GRANT REFERENCES, TRIGGER ON accounts_user TO agenhood_app",
+        [
+            "accounts_user: grants: agenhood_app holds REFERENCES, TRIGGER",
+        ],
+    ),
+    "the platform may read a project": (
+        "GRANT SELECT ON fleet_project TO agenhood_platform",
+        [
+            "fleet_project: grants: agenhood_platform holds SELECT",
+        ],
+    ),
+    "the platform may read a project's name": (
+        "GRANT SELECT (name) ON fleet_project TO agenhood_platform",
+        [
+            "fleet_project: grants: agenhood_platform holds SELECT (name)",
+        ],
+    ),
+    "everybody may read a project": (
+        "GRANT SELECT ON fleet_project TO PUBLIC",
+        [
+            "fleet_project: grants: public holds SELECT",
+        ],
+    ),
+    "everybody may read sessions": (
+        "GRANT SELECT ON django_session TO PUBLIC",
+        [
+            "django_session: grants: public holds SELECT",
+        ],
+    ),
+    "the backup may write": (
+        "GRANT UPDATE ON fleet_project TO agenhood_backup",
+        [
+            "fleet_project: grants: agenhood_backup holds UPDATE",
+        ],
+    ),
+    "the app may make tables": (
+        "GRANT CREATE ON SCHEMA public TO agenhood_app",
+        [
+            "schemas: create: agenhood_app in public",
+        ],
+    ),
+    "everybody may make functions": (
+        "GRANT CREATE ON SCHEMA workspaces TO PUBLIC",
+        [
+            (
+                "schemas: create: agenhood_app in workspaces, agenhood_platform in workspaces,"
+                " public in workspaces"
+            ),
+        ],
+    ),
+    "workspaces that are open to the app": (
+        "ALTER POLICY active_workspace ON workspaces_workspace USING (true)",
+        [
+            "workspaces_workspace: policy: not as migrated: ['active_workspace']",
+        ],
+    ),
+    "memberships that the app may write anywhere": (
+        "ALTER POLICY active_workspace ON workspaces_membership WITH CHECK (true)",
+        [
+            "workspaces_membership: policy: not as migrated: ['active_workspace']",
+        ],
+    ),
+    "people open to the app": (
+        "CREATE POLICY all_people ON accounts_user FOR SELECT TO agenhood_app USING (true)",
+        [
+            "accounts_user: policy: not as migrated: ['all_people']",
+        ],
+    ),
+    "the platform's policy given to everybody": (
+        "ALTER POLICY platform ON workspaces_workspace TO PUBLIC",
+        [
+            "workspaces_workspace: policy: not as migrated: ['platform']",
+        ],
+    ),
+    "memberships not forced": (
+        "ALTER TABLE workspaces_membership NO FORCE ROW LEVEL SECURITY",
+        [
+            "workspaces_membership: forced: its owner passes row security",
+        ],
+    ),
+    "people without row security": (
+        "ALTER TABLE accounts_user DISABLE ROW LEVEL SECURITY",
+        [
+            "accounts_user: row security: not enabled",
+        ],
+    ),
+    "a function that is missing": (
+        "DROP FUNCTION workspaces.enter(text, uuid)",
+        [
+            "workspaces: functions: missing: ['enter']",
+        ],
+    ),
+}
+
+# Planted by an administrator of the server.
+ADMINISTRATORS_FAULTS: dict[str, tuple[str, list[str]]] = {
+    "a LEAKPROOF function": (
+        "CREATE FUNCTION peek() RETURNS int LEAKPROOF LANGUAGE sql AS 'SELECT 1'; ALTER"
+        " FUNCTION peek() OWNER TO agenhood_owner",
+        [
+            "peek: function: LEAKPROOF: it is run before row security",
+        ],
+    ),
+    "a function of somebody else": (
+        "CREATE FUNCTION peek() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        [
+            "peek: function: owned by postgres",
+        ],
+    ),
+    "the app owns a table": (
+        "ALTER TABLE fleet_project OWNER TO agenhood_app",
+        [
+            "fleet_project: owner: owned by agenhood_app",
+            "fleet_project: grants: agenhood_app holds MAINTAIN, REFERENCES, TRIGGER, TRUNCATE",
+        ],
+    ),
+    "a foreign table": (
+        "CREATE FOREIGN DATA WRAPPER elsewhere; CREATE SERVER other FOREIGN DATA WRAPPER"
+        " elsewhere; CREATE FOREIGN TABLE agent (id uuid, workspace_id uuid NOT NULL) SERVER"
+        " other; ALTER TABLE agent OWNER TO agenhood_owner",
+        [
+            "agent: row security: not enabled",
+            "agent: forced: its owner passes row security",
+            "agent: policy: has 0 policies, not one",
+            "agent: immutable: workspace_id may change",
+            "agent: kind: row security skips foreign tables",
+            "agent: key: no unique (workspace_id, id)",
+        ],
+    ),
+    "the app bypasses row security": (
+        "ALTER ROLE agenhood_app BYPASSRLS",
+        [
+            "agenhood_app: role: BYPASSRLS",
+        ],
+    ),
+    "the app is a superuser": (
+        "ALTER ROLE agenhood_app SUPERUSER",
+        [
+            "schemas: create: agenhood_app in public, agenhood_app in workspaces",
+            "agenhood_app: role: SUPERUSER",
+            "agenhood_app: inherits: has agenhood_platform's rights without SET ROLE",
+            "agenhood_app: creates: may create schemas or tables",
+        ],
+    ),
+    "the app makes roles": (
+        "ALTER ROLE agenhood_app CREATEROLE",
+        [
+            "agenhood_app: role: CREATEROLE",
+        ],
+    ),
+    "the app makes databases": (
+        "ALTER ROLE agenhood_app CREATEDB",
+        [
+            "agenhood_app: role: CREATEDB",
+        ],
+    ),
+    "the app replicates": (
+        "ALTER ROLE agenhood_app REPLICATION",
+        [
+            "agenhood_app: role: REPLICATION",
+        ],
+    ),
+    "the app inherits by default": (
+        "ALTER ROLE agenhood_app INHERIT",
+        [
+            "agenhood_app: role: INHERIT",
+        ],
+    ),
+    "the app holds the platform's rights always": (
+        "GRANT agenhood_platform TO agenhood_app WITH INHERIT TRUE",
+        [
+            "agenhood_app: inherits: has agenhood_platform's rights without SET ROLE",
+        ],
+    ),
+    "the owner bypasses row security": (
+        "ALTER ROLE agenhood_owner BYPASSRLS",
+        [
+            "agenhood_owner: role: BYPASSRLS",
+        ],
+    ),
+    "the platform bypasses row security": (
+        "ALTER ROLE agenhood_platform BYPASSRLS",
+        [
+            "agenhood_platform: role: BYPASSRLS",
+        ],
+    ),
+    "the backup is a superuser": (
+        "ALTER ROLE agenhood_backup SUPERUSER",
+        [
+            "agenhood_backup: role: SUPERUSER",
+        ],
+    ),
+    "the app may become the owner": (
+        "GRANT agenhood_owner TO agenhood_app WITH INHERIT FALSE",
+        [
+            "roles: memberships: agenhood_app is agenhood_owner",
+        ],
+    ),
+    "the app reads all data": (
+        "GRANT pg_read_all_data TO agenhood_app WITH INHERIT FALSE",
+        [
+            "roles: memberships: agenhood_app is pg_read_all_data",
+        ],
+    ),
+    "the platform may become the backup": (
+        "GRANT agenhood_backup TO agenhood_platform WITH INHERIT FALSE",
+        [
+            "roles: memberships: agenhood_platform is agenhood_backup",
+        ],
+    ),
+    "the app may make schemas": (
+        "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO agenhood_app',"
+        " current_database()); END $$",
+        [
+            "agenhood_app: creates: may create schemas or tables",
+        ],
+    ),
+    "the app may make temporary tables": (
+        "DO $$ BEGIN EXECUTE format('GRANT TEMP ON DATABASE %I TO agenhood_app',"
+        " current_database()); END $$",
+        [
+            "agenhood_app: creates: may create schemas or tables",
+        ],
+    ),
+    "row security is off in the session": (
+        "SET LOCAL row_security = off",
+        [
+            "session: row security: off",
+        ],
+    ),
+}
+FAULTS = {name: (OWNER, *fault) for name, fault in OWNERS_FAULTS.items()} | {
+    name: ("", *fault) for name, fault in ADMINISTRATORS_FAULTS.items()
+}
+
+NO_POLICY = "DROP POLICY workspace_isolation ON fleet_project"
+
+
+def lines() -> list[str]:
+    return [f"{fault.table}: {fault.check}: {fault.detail}" for fault in faults()]
+
+
+@pytest.fixture
+def plant(become: Callable[[str], None]) -> Callable[..., None]:
+    """Run SQL as a role, or as the superuser, and go on as the console's login."""
+
+    def plant(sql: str, role: str = "") -> None:
+        if role:
+            become(role)
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+        become(APP)
+
+    return plant
+
+
+@pytest.mark.django_db
+def test_the_migrated_database_has_no_fault() -> None:
+    found = findings()
+
+    assert [finding for finding in found if not finding.ok] == []
+    assert {"fleet_project", "workspaces_workspace", "accounts_user"} <= {f.table for f in found}
+
+
+def test_the_superuser_that_plants_faults_has_none_of_them_by_itself(
+    plant: Callable[..., None],
+) -> None:
+    plant("SELECT 1")
+
+    assert lines() == []
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found_and_named(plant: Callable[..., None], name: str) -> None:
+    role, sql, expected = FAULTS[name]
+
+    plant(sql, role)
+
+    assert lines() == expected
+
+
+def test_another_login_than_the_consoles_is_a_fault(superuser_db: Any) -> None:
+    assert "session: role: connected as postgres, not agenhood_app" in lines()
+
+
+def test_a_role_that_does_not_exist_is_a_fault(plant: Callable[..., None]) -> None:
+    plant("ALTER ROLE agenhood_backup RENAME TO agenhood_reserve")
+
+    assert "agenhood_backup: role: does not exist" in lines()
+
+
+def test_a_view_with_its_readers_rights_is_none(plant: Callable[..., None]) -> None:
+    plant("CREATE VIEW report WITH (security_invoker) AS SELECT * FROM fleet_project", OWNER)
+
+    assert lines() == []
+
+
+def test_a_well_made_table_is_none(plant: Callable[..., None]) -> None:
+    keyed = "FOREIGN KEY (workspace_id, project_id) REFERENCES fleet_project (workspace_id, id)"
+    plant(AGENT.replace("project_id uuid", f"project_id uuid, {keyed}"), OWNER)
+
+    assert lines() == []
+
+
+@pytest.mark.django_db
+def test_json_is_a_list_of_objects_with_four_keys() -> None:
+    out = StringIO()
+
+    call_command("check_isolation", "--json", stdout=out)
+
+    found = json.loads(out.getvalue())
+    assert [set(finding) for finding in found] == [{"table", "check", "ok", "detail"}] * len(found)
+    assert {finding["ok"] for finding in found} == {True}
+    assert {finding["detail"] for finding in found} == {""}
+
+
+@pytest.mark.django_db
+def test_the_table_for_people_counts_checks_and_faults() -> None:
+    out = StringIO()
+
+    call_command("check_isolation", stdout=out)
+
+    *rows, total = out.getvalue().splitlines()
+    assert total == f"{len(rows)} checks, 0 faults"
+    assert all(row.startswith("ok ") for row in rows)
+
+
+def test_a_fault_ends_the_command_with_1_and_is_in_its_table(plant: Callable[..., None]) -> None:
+    plant(NO_POLICY, OWNER)
+    out = StringIO()
+
+    with pytest.raises(SystemExit) as exit_:
+        call_command("check_isolation", stdout=out)
+
+    assert exit_.value.code == 1
+    faulty = [line for line in out.getvalue().splitlines() if line.startswith("FAULT")]
+    assert [line.split(maxsplit=2)[1:] for line in faulty] == [
+        ["fleet_project", "policy: has 0 policies, not one"]
+    ]
+    assert out.getvalue().endswith(" 1 faults\n")
+
+
+def test_a_fault_ends_the_command_with_1_and_is_in_its_json(plant: Callable[..., None]) -> None:
+    plant(NO_POLICY, OWNER)
+    out = StringIO()
+
+    with pytest.raises(SystemExit) as exit_:
+        call_command("check_isolation", "--json", stdout=out)
+
+    assert exit_.value.code == 1
+    assert [finding for finding in json.loads(out.getvalue()) if not finding["ok"]] == [
+        {
+            "table": "fleet_project",
+            "check": "policy",
+            "ok": False,
+            "detail": "has 0 policies, not one",
+        }
+    ]
+
+
+def check_from_a_shell(database: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", "check_isolation", "--json"],
+        cwd=postgres.ROOT,
+        env=os.environ | {"DATABASE_URL": postgres.url(APP, database)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_from_a_shell_it_ends_with_0_and_after_a_fault_with_1(scratch: str) -> None:
+    clean = check_from_a_shell(scratch)
+    with postgres.superuser(scratch) as superuser:
+        superuser.execute(NO_POLICY)
+    faulty = check_from_a_shell(scratch)
+
+    assert (clean.returncode, faulty.returncode) == (0, 1)
+    assert [f["ok"] for f in json.loads(faulty.stdout)].count(False) == 1
+
+
+def test_the_console_starts_on_a_clean_database(plant: Callable[..., None]) -> None:
+    plant("SELECT 1")
+
+    assert refuse_unsafe_start() is None
+
+
+def test_the_console_does_not_start_and_names_each_fault(plant: Callable[..., None]) -> None:
+    plant(f"{NO_POLICY}; GRANT TRUNCATE ON fleet_project TO agenhood_app", OWNER)
+
+    with pytest.raises(ImproperlyConfigured) as refused:
+        refuse_unsafe_start()
+
+    assert "fleet_project: policy: has 0 policies, not one" in str(refused.value)
+    assert "fleet_project: grants: agenhood_app holds TRUNCATE" in str(refused.value)
