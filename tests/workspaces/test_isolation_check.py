@@ -35,9 +35,7 @@ AGENT = (
 OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
     "a table without a policy": (
         "DROP POLICY workspace_isolation ON fleet_project",
-        [
-            "fleet_project: policy: has 0 policies, not one",
-        ],
+        ["fleet_project: policy: has 0 policies, not one"],
     ),
     "a new table without row security": (
         "CREATE TABLE agent (id uuid PRIMARY KEY, workspace_id uuid NOT NULL)",
@@ -51,33 +49,23 @@ OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
     ),
     "an unknown table without workspace_id": (
         "CREATE TABLE agent (id uuid PRIMARY KEY)",
-        [
-            "agent: belongs: it belongs to no workspace",
-        ],
+        ["agent: belongs: it belongs to no workspace"],
     ),
     "a table of another schema named like a shared one": (
         "CREATE TABLE workspaces.django_session (session_key text)",
-        [
-            "django_session: belongs: it belongs to no workspace",
-        ],
+        ["django_session: belongs: it belongs to no workspace"],
     ),
     "row security not forced": (
         "ALTER TABLE fleet_project NO FORCE ROW LEVEL SECURITY",
-        [
-            "fleet_project: forced: its owner passes row security",
-        ],
+        ["fleet_project: forced: its owner passes row security"],
     ),
     "row security disabled": (
         "ALTER TABLE fleet_project DISABLE ROW LEVEL SECURITY",
-        [
-            "fleet_project: row security: not enabled",
-        ],
+        ["fleet_project: row security: not enabled"],
     ),
     "a second permissive policy": (
         "CREATE POLICY support ON fleet_project FOR SELECT USING (true)",
-        [
-            "fleet_project: policy: has 2 policies, not one",
-        ],
+        ["fleet_project: policy: has 2 policies, not one"],
     ),
     "a policy with another expression": (
         "ALTER POLICY workspace_isolation ON fleet_project USING (true)",
@@ -85,7 +73,7 @@ OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
             (
                 "fleet_project: policy: workspace_isolation reads true and checks (workspace_id ="
                 " ( SELECT workspaces.current_id() AS current_id))"
-            ),
+            )
         ],
     ),
     "a policy that does not check what is written": (
@@ -94,30 +82,34 @@ OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
             (
                 "fleet_project: policy: workspace_isolation reads (workspace_id = ( SELECT"
                 " workspaces.current_id() AS current_id)) and checks true"
-            ),
+            )
         ],
     ),
     "a policy that calls its function for each row": (
-        "ALTER POLICY workspace_isolation ON fleet_project USING (workspace_id ="
-        " workspaces.current_id()) WITH CHECK (workspace_id = workspaces.current_id())",
+        (
+            "ALTER POLICY workspace_isolation ON fleet_project USING (workspace_id ="
+            " workspaces.current_id()) WITH CHECK (workspace_id = workspaces.current_id())"
+        ),
         [
             (
                 "fleet_project: policy: workspace_isolation reads (workspace_id ="
                 " workspaces.current_id()) and checks (workspace_id = workspaces.current_id())"
-            ),
+            )
         ],
     ),
     "a policy with an alternative": (
-        "ALTER POLICY workspace_isolation ON fleet_project USING (workspace_id = (SELECT"
-        " workspaces.current_id()) OR name = 'x') WITH CHECK (workspace_id = (SELECT"
-        " workspaces.current_id()) OR name = 'x')",
+        (
+            "ALTER POLICY workspace_isolation ON fleet_project USING (workspace_id = (SELECT"
+            " workspaces.current_id()) OR name = 'x') WITH CHECK (workspace_id = (SELECT"
+            " workspaces.current_id()) OR name = 'x')"
+        ),
         [
             (
                 "fleet_project: policy: workspace_isolation reads ((workspace_id = ( SELECT"
                 " workspaces.current_id() AS current_id)) OR ((name)::text = 'x'::text)) and"
                 " checks ((workspace_id = ( SELECT workspaces.current_id() AS current_id)) OR"
                 " ((name)::text = 'x'::text))"
-            ),
+            )
         ],
     ),
     "a policy for one role only": (
@@ -126,52 +118,52 @@ OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
             (
                 "fleet_project: policy: workspace_isolation is not the policy for every command"
                 " and role"
-            ),
+            )
         ],
     ),
     "a policy for reading only": (
-        "DROP POLICY workspace_isolation ON fleet_project; CREATE POLICY workspace_isolation"
-        " ON fleet_project FOR SELECT USING (workspace_id = (SELECT workspaces.current_id()))",
+        (
+            "DROP POLICY workspace_isolation ON fleet_project; CREATE POLICY workspace_isolation"
+            " ON fleet_project FOR SELECT USING (workspace_id = (SELECT workspaces.current_id()))"
+        ),
         [
             (
                 "fleet_project: policy: workspace_isolation is not the policy for every command"
                 " and role"
-            ),
+            )
         ],
     ),
     "a restrictive policy": (
-        "DROP POLICY workspace_isolation ON fleet_project; CREATE POLICY workspace_isolation"
-        f" ON fleet_project AS RESTRICTIVE USING ({OWN}) WITH CHECK ({OWN})",
-        [
-            "fleet_project: policy: workspace_isolation is restrictive, so that nothing is allowed",
-        ],
+        (
+            "DROP POLICY workspace_isolation ON fleet_project; CREATE POLICY workspace_isolation"
+            f" ON fleet_project AS RESTRICTIVE USING ({OWN}) WITH CHECK ({OWN})"
+        ),
+        ["fleet_project: policy: workspace_isolation is restrictive, so that nothing is allowed"],
     ),
     "a plain foreign key": (
-        f"{AGENT} ALTER TABLE agent ADD CONSTRAINT agent_project FOREIGN KEY (project_id)"
-        " REFERENCES fleet_project NOT VALID",
-        [
-            "agent: foreign key agent_project: a plain key to fleet_project",
-        ],
+        (
+            f"{AGENT} ALTER TABLE agent ADD CONSTRAINT agent_project FOREIGN KEY (project_id)"
+            " REFERENCES fleet_project NOT VALID"
+        ),
+        ["agent: foreign key agent_project: a plain key to fleet_project"],
     ),
     "a plain foreign key from a shared table": (
-        "ALTER TABLE django_session ADD project_id uuid CONSTRAINT session_project REFERENCES"
-        " fleet_project",
-        [
-            "django_session: foreign key session_project: a plain key to fleet_project",
-        ],
+        (
+            "ALTER TABLE django_session ADD project_id uuid CONSTRAINT session_project REFERENCES"
+            " fleet_project"
+        ),
+        ["django_session: foreign key session_project: a plain key to fleet_project"],
     ),
     "a composite key that was never checked": (
-        f"{AGENT} ALTER TABLE agent ADD CONSTRAINT agent_project FOREIGN KEY (workspace_id,"
-        " project_id) REFERENCES fleet_project (workspace_id, id) NOT VALID",
-        [
-            "agent: foreign key agent_project: not valid",
-        ],
+        (
+            f"{AGENT} ALTER TABLE agent ADD CONSTRAINT agent_project FOREIGN KEY (workspace_id,"
+            " project_id) REFERENCES fleet_project (workspace_id, id) NOT VALID"
+        ),
+        ["agent: foreign key agent_project: not valid"],
     ),
     "a composite key that is missing": (
         "ALTER TABLE isolation_models_note DROP CONSTRAINT isolation_models_note_folder_workspace",
-        [
-            "isolation_models_note: key folder_id: no foreign key holds it",
-        ],
+        ["isolation_models_note: key folder_id: no foreign key holds it"],
     ),
     "no key to refer to": (
         "ALTER TABLE fleet_project DROP CONSTRAINT fleet_project_isolation CASCADE",
@@ -182,27 +174,19 @@ OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
     ),
     "an index unique across workspaces": (
         "CREATE UNIQUE INDEX oracle ON fleet_project (name)",
-        [
-            "fleet_project: unique oracle: unique across workspaces",
-        ],
+        ["fleet_project: unique oracle: unique across workspaces"],
     ),
     "an index unique across workspaces by an expression": (
         "CREATE UNIQUE INDEX oracle ON fleet_project (lower(name), workspace_id)",
-        [
-            "fleet_project: unique oracle: unique across workspaces",
-        ],
+        ["fleet_project: unique oracle: unique across workspaces"],
     ),
     "workspace_id that may be NULL": (
         "ALTER TABLE fleet_project ALTER workspace_id DROP NOT NULL",
-        [
-            "fleet_project: not null: workspace_id may be NULL",
-        ],
+        ["fleet_project: not null: workspace_id may be NULL"],
     ),
     "no trigger": (
         "DROP TRIGGER workspace_id_is_immutable ON fleet_project",
-        [
-            "fleet_project: immutable: workspace_id may change",
-        ],
+        ["fleet_project: immutable: workspace_id may change"],
     ),
     "a disabled trigger": (
         "ALTER TABLE fleet_project DISABLE TRIGGER workspace_id_is_immutable",
@@ -213,38 +197,30 @@ OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
     ),
     "a trigger for replicas only": (
         "ALTER TABLE fleet_project ENABLE REPLICA TRIGGER workspace_id_is_immutable",
-        [
-            "fleet_project: immutable: workspace_id may change",
-        ],
+        ["fleet_project: immutable: workspace_id may change"],
     ),
     "a rule": (
         "CREATE RULE copy AS ON INSERT TO fleet_project DO ALSO NOTIFY heard",
-        [
-            "fleet_project: rules: a rule rewrites its queries",
-        ],
+        ["fleet_project: rules: a rule rewrites its queries"],
     ),
     "a view with its owner's rights": (
         "CREATE VIEW report AS SELECT * FROM fleet_project",
-        [
-            "report: view: reads with its owner's rights: no security_invoker",
-        ],
+        ["report: view: reads with its owner's rights: no security_invoker"],
     ),
     "a materialized view": (
         "CREATE MATERIALIZED VIEW report AS SELECT 1 AS one",
-        [
-            "report: view: a materialized view has no row security",
-        ],
+        ["report: view: a materialized view has no row security"],
     ),
     "a SECURITY DEFINER function": (
         "CREATE FUNCTION peek() RETURNS int SECURITY DEFINER LANGUAGE sql AS 'SELECT 1'",
-        [
-            "peek: function: runs with its owner's rights: SECURITY DEFINER",
-        ],
+        ["peek: function: runs with its owner's rights: SECURITY DEFINER"],
     ),
     "a partition without a policy": (
-        "CREATE TABLE run (id uuid, workspace_id uuid NOT NULL, UNIQUE (workspace_id, id))"
-        " PARTITION BY HASH (workspace_id); CREATE TABLE run_0 PARTITION OF run FOR VALUES"
-        " WITH (MODULUS 1, REMAINDER 0)",
+        (
+            "CREATE TABLE run (id uuid, workspace_id uuid NOT NULL, UNIQUE (workspace_id, id))"
+            " PARTITION BY HASH (workspace_id); CREATE TABLE run_0 PARTITION OF run FOR VALUES"
+            " WITH (MODULUS 1, REMAINDER 0)"
+        ),
         [
             "run: row security: not enabled",
             "run: forced: its owner passes row security",
@@ -258,51 +234,35 @@ OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
     ),
     "the app may TRUNCATE": (
         "GRANT TRUNCATE ON fleet_project TO agenhood_app",
-        [
-            "fleet_project: grants: agenhood_app holds TRUNCATE",
-        ],
+        ["fleet_project: grants: agenhood_app holds TRUNCATE"],
     ),
     "the app may make foreign keys and triggers": (
         "GRANT REFERENCES, TRIGGER ON accounts_user TO agenhood_app",
-        [
-            "accounts_user: grants: agenhood_app holds REFERENCES, TRIGGER",
-        ],
+        ["accounts_user: grants: agenhood_app holds REFERENCES, TRIGGER"],
     ),
     "the platform may read a project": (
         "GRANT SELECT ON fleet_project TO agenhood_platform",
-        [
-            "fleet_project: grants: agenhood_platform holds SELECT",
-        ],
+        ["fleet_project: grants: agenhood_platform holds SELECT"],
     ),
     "the platform may read a project's name": (
         "GRANT SELECT (name) ON fleet_project TO agenhood_platform",
-        [
-            "fleet_project: grants: agenhood_platform holds SELECT (name)",
-        ],
+        ["fleet_project: grants: agenhood_platform holds SELECT (name)"],
     ),
     "everybody may read a project": (
         "GRANT SELECT ON fleet_project TO PUBLIC",
-        [
-            "fleet_project: grants: public holds SELECT",
-        ],
+        ["fleet_project: grants: public holds SELECT"],
     ),
     "everybody may read sessions": (
         "GRANT SELECT ON django_session TO PUBLIC",
-        [
-            "django_session: grants: public holds SELECT",
-        ],
+        ["django_session: grants: public holds SELECT"],
     ),
     "the backup may write": (
         "GRANT UPDATE ON fleet_project TO agenhood_backup",
-        [
-            "fleet_project: grants: agenhood_backup holds UPDATE",
-        ],
+        ["fleet_project: grants: agenhood_backup holds UPDATE"],
     ),
     "the app may make tables": (
         "GRANT CREATE ON SCHEMA public TO agenhood_app",
-        [
-            "schemas: create: agenhood_app in public",
-        ],
+        ["schemas: create: agenhood_app in public"],
     ),
     "everybody may make functions": (
         "GRANT CREATE ON SCHEMA workspaces TO PUBLIC",
@@ -310,67 +270,51 @@ OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
             (
                 "schemas: create: agenhood_app in workspaces, agenhood_platform in workspaces,"
                 " public in workspaces"
-            ),
+            )
         ],
     ),
     "workspaces that are open to the app": (
         "ALTER POLICY active_workspace ON workspaces_workspace USING (true)",
-        [
-            "workspaces_workspace: policy: not as migrated: ['active_workspace']",
-        ],
+        ["workspaces_workspace: policy: not as migrated: ['active_workspace']"],
     ),
     "memberships that the app may write anywhere": (
         "ALTER POLICY active_workspace ON workspaces_membership WITH CHECK (true)",
-        [
-            "workspaces_membership: policy: not as migrated: ['active_workspace']",
-        ],
+        ["workspaces_membership: policy: not as migrated: ['active_workspace']"],
     ),
     "people open to the app": (
         "CREATE POLICY all_people ON accounts_user FOR SELECT TO agenhood_app USING (true)",
-        [
-            "accounts_user: policy: not as migrated: ['all_people']",
-        ],
+        ["accounts_user: policy: not as migrated: ['all_people']"],
     ),
     "the platform's policy given to everybody": (
         "ALTER POLICY platform ON workspaces_workspace TO PUBLIC",
-        [
-            "workspaces_workspace: policy: not as migrated: ['platform']",
-        ],
+        ["workspaces_workspace: policy: not as migrated: ['platform']"],
     ),
     "memberships not forced": (
         "ALTER TABLE workspaces_membership NO FORCE ROW LEVEL SECURITY",
-        [
-            "workspaces_membership: forced: its owner passes row security",
-        ],
+        ["workspaces_membership: forced: its owner passes row security"],
     ),
     "people without row security": (
         "ALTER TABLE accounts_user DISABLE ROW LEVEL SECURITY",
-        [
-            "accounts_user: row security: not enabled",
-        ],
+        ["accounts_user: row security: not enabled"],
     ),
     "a function that is missing": (
         "DROP FUNCTION workspaces.enter(text, uuid)",
-        [
-            "workspaces: functions: missing: ['enter']",
-        ],
+        ["workspaces: functions: missing: ['enter']"],
     ),
 }
 
 # Planted by an administrator of the server.
 ADMINISTRATORS_FAULTS: dict[str, tuple[str, list[str]]] = {
     "a LEAKPROOF function": (
-        "CREATE FUNCTION peek() RETURNS int LEAKPROOF LANGUAGE sql AS 'SELECT 1'; ALTER"
-        " FUNCTION peek() OWNER TO agenhood_owner",
-        [
-            "peek: function: LEAKPROOF: it is run before row security",
-        ],
+        (
+            "CREATE FUNCTION peek() RETURNS int LEAKPROOF LANGUAGE sql AS 'SELECT 1'; ALTER"
+            " FUNCTION peek() OWNER TO agenhood_owner"
+        ),
+        ["peek: function: LEAKPROOF: it is run before row security"],
     ),
     "a function of somebody else": (
         "CREATE FUNCTION peek() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-        [
-            "peek: function: owned by postgres",
-        ],
+        ["peek: function: owned by postgres"],
     ),
     "the app owns a table": (
         "ALTER TABLE fleet_project OWNER TO agenhood_app",
@@ -380,9 +324,11 @@ ADMINISTRATORS_FAULTS: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "a foreign table": (
-        "CREATE FOREIGN DATA WRAPPER elsewhere; CREATE SERVER other FOREIGN DATA WRAPPER"
-        " elsewhere; CREATE FOREIGN TABLE agent (id uuid, workspace_id uuid NOT NULL) SERVER"
-        " other; ALTER TABLE agent OWNER TO agenhood_owner",
+        (
+            "CREATE FOREIGN DATA WRAPPER elsewhere; CREATE SERVER other FOREIGN DATA WRAPPER"
+            " elsewhere; CREATE FOREIGN TABLE agent (id uuid, workspace_id uuid NOT NULL) SERVER"
+            " other; ALTER TABLE agent OWNER TO agenhood_owner"
+        ),
         [
             "agent: row security: not enabled",
             "agent: forced: its owner passes row security",
@@ -394,9 +340,7 @@ ADMINISTRATORS_FAULTS: dict[str, tuple[str, list[str]]] = {
     ),
     "the app bypasses row security": (
         "ALTER ROLE agenhood_app BYPASSRLS",
-        [
-            "agenhood_app: role: BYPASSRLS",
-        ],
+        ["agenhood_app: role: BYPASSRLS"],
     ),
     "the app is a superuser": (
         "ALTER ROLE agenhood_app SUPERUSER",
@@ -409,89 +353,65 @@ ADMINISTRATORS_FAULTS: dict[str, tuple[str, list[str]]] = {
     ),
     "the app makes roles": (
         "ALTER ROLE agenhood_app CREATEROLE",
-        [
-            "agenhood_app: role: CREATEROLE",
-        ],
+        ["agenhood_app: role: CREATEROLE"],
     ),
     "the app makes databases": (
         "ALTER ROLE agenhood_app CREATEDB",
-        [
-            "agenhood_app: role: CREATEDB",
-        ],
+        ["agenhood_app: role: CREATEDB"],
     ),
     "the app replicates": (
         "ALTER ROLE agenhood_app REPLICATION",
-        [
-            "agenhood_app: role: REPLICATION",
-        ],
+        ["agenhood_app: role: REPLICATION"],
     ),
     "the app inherits by default": (
         "ALTER ROLE agenhood_app INHERIT",
-        [
-            "agenhood_app: role: INHERIT",
-        ],
+        ["agenhood_app: role: INHERIT"],
     ),
     "the app holds the platform's rights always": (
         "GRANT agenhood_platform TO agenhood_app WITH INHERIT TRUE",
-        [
-            "agenhood_app: inherits: has agenhood_platform's rights without SET ROLE",
-        ],
+        ["agenhood_app: inherits: has agenhood_platform's rights without SET ROLE"],
     ),
     "the owner bypasses row security": (
         "ALTER ROLE agenhood_owner BYPASSRLS",
-        [
-            "agenhood_owner: role: BYPASSRLS",
-        ],
+        ["agenhood_owner: role: BYPASSRLS"],
     ),
     "the platform bypasses row security": (
         "ALTER ROLE agenhood_platform BYPASSRLS",
-        [
-            "agenhood_platform: role: BYPASSRLS",
-        ],
+        ["agenhood_platform: role: BYPASSRLS"],
     ),
     "the backup is a superuser": (
         "ALTER ROLE agenhood_backup SUPERUSER",
-        [
-            "agenhood_backup: role: SUPERUSER",
-        ],
+        ["agenhood_backup: role: SUPERUSER"],
     ),
     "the app may become the owner": (
         "GRANT agenhood_owner TO agenhood_app WITH INHERIT FALSE",
-        [
-            "roles: memberships: agenhood_app is agenhood_owner",
-        ],
+        ["roles: memberships: agenhood_app is agenhood_owner"],
     ),
     "the app reads all data": (
         "GRANT pg_read_all_data TO agenhood_app WITH INHERIT FALSE",
-        [
-            "roles: memberships: agenhood_app is pg_read_all_data",
-        ],
+        ["roles: memberships: agenhood_app is pg_read_all_data"],
     ),
     "the platform may become the backup": (
         "GRANT agenhood_backup TO agenhood_platform WITH INHERIT FALSE",
-        [
-            "roles: memberships: agenhood_platform is agenhood_backup",
-        ],
+        ["roles: memberships: agenhood_platform is agenhood_backup"],
     ),
     "the app may make schemas": (
-        "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO agenhood_app',"
-        " current_database()); END $$",
-        [
-            "agenhood_app: creates: may create schemas or tables",
-        ],
+        (
+            "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO agenhood_app',"
+            " current_database()); END $$"
+        ),
+        ["agenhood_app: creates: may create schemas or tables"],
     ),
     "the app may make temporary tables": (
-        "DO $$ BEGIN EXECUTE format('GRANT TEMP ON DATABASE %I TO agenhood_app',"
-        " current_database()); END $$",
-        [
-            "agenhood_app: creates: may create schemas or tables",
-        ],
+        (
+            "DO $$ BEGIN EXECUTE format('GRANT TEMP ON DATABASE %I TO agenhood_app',"
+            " current_database()); END $$"
+        ),
+        ["agenhood_app: creates: may create schemas or tables"],
     ),
     "row security is off in the session": (
         "SET LOCAL row_security = off",
-        [
-            "session: row security: off",
-        ],
+        ["session: row security: off"],
     ),
 }
 FAULTS = {name: (OWNER, *fault) for name, fault in OWNERS_FAULTS.items()} | {
