@@ -27,6 +27,7 @@ members = st.sampled_from([(name, slug) for name, roles in ROLES.items() for slu
 strangers = st.tuples(people, st.sampled_from([*WORKSPACES, "nowhere"]))
 visits = st.one_of(members, members, strangers)
 threads = st.sampled_from([HERE, HERE, HERE, HERE, THREAD])
+SIDE_BY_SIDE = {"alder": "ann", "birch": "dora", "cedar": "egon"}
 PROJECT_LINK = re.compile(r'href="/w/([a-z]+)/projects/([0-9a-f-]{36})/"')
 ANY_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -150,18 +151,17 @@ class HttpRules(Machine):
         if self.told(answer, person, slug, EDITORS, pk, done=302):
             self.remove(slug, [pk])
 
-    @rule()
-    def ask_side_by_side(self) -> None:
+    @rule(order=st.permutations(sorted(SIDE_BY_SIDE)))
+    def requests_side_by_side(self, order: list[str]) -> None:
         """Requests for three workspaces at once, each in a thread of its own."""
-        who = {"alder": "ann", "birch": "dora", "cedar": "egon"}
         answers = self.world.at_once(
             [
-                lambda p=person, s=slug: self.ask(p, "get", "fleet:project-list", s)
-                for slug, person in who.items()
+                lambda s=slug: self.ask(SIDE_BY_SIDE[s], "get", "fleet:project-list", s)
+                for slug in order
             ]
         )
-        for (slug, person), answer in zip(who.items(), answers, strict=True):
-            assert self.told(answer, person, slug, READERS)
+        for slug, answer in zip(order, answers, strict=True):
+            assert self.told(answer, SIDE_BY_SIDE[slug], slug, READERS)
 
     def ask(
         self, person: str, method: str, name: str, *args: Any, via: str = HERE, **kwargs: Any
