@@ -1,4 +1,4 @@
-"""Who may ask at all, and in which time zone the answer is shown."""
+"""Who may ask at all, in which time zone the answer is shown, and that nobody keeps it."""
 
 import zoneinfo
 from collections.abc import Callable
@@ -22,6 +22,19 @@ def sign_in_redirect(request: Any) -> HttpResponse:
     if not page or not url_has_allowed_host_and_scheme(page, allowed_hosts=None):
         page = resolve_url(settings.LOGIN_REDIRECT_URL)
     return HttpResponseClientRedirect(redirect_to_login(page).url)
+
+
+class KeepNothingMiddleware:
+    """Let no browser and no proxy keep a page: the next one to look may be somebody else."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        response = self.get_response(request)
+        if not response.has_header("Cache-Control"):
+            response["Cache-Control"] = "private, no-store"
+        return response
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
