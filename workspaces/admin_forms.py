@@ -57,6 +57,13 @@ class WorkspaceForm(forms.ModelForm):
 class MembersFormSet(BaseInlineFormSet):
     """Says before the database does that a workspace always has an owner."""
 
+    def add_fields(self, form: forms.ModelForm, index: int | None) -> None:
+        """Name each field for those who do not see the column's heading."""
+        super().add_fields(form, index)
+        for name, label in {"user": "Person", "role": "Role", "DELETE": "Remove"}.items():
+            if name in form.fields:
+                form.fields[name].widget.attrs["aria-label"] = label
+
     def save(self, commit: bool = True) -> Any:
         """Save new owners before the one who was: the database asks after each row for an owner."""
         if not commit:
