@@ -113,3 +113,15 @@ def test_paging_takes_any_position_that_an_address_may_name(workspace, query, ex
     make(workspace, ["a", "b", "c"])
 
     assert names(turn(workspace, query)) == expected
+
+
+def test_paging_turns_forwards_again_after_it_turned_back(workspace):
+    make(workspace, [f"project-{number:03}" for number in range(6)])
+    first, second, third = forwards(workspace, size=2)
+
+    back = turn(workspace, third.previous, size=2)
+
+    assert names(back) == names(second)
+    assert names(turn(workspace, back.next, size=2)) == names(third)
+    assert names(turn(workspace, back.previous, size=2)) == names(first)
+    assert list(QueryDict(back.next.removeprefix("?")).lists()) == [("after", ["project-003"])]
