@@ -32,6 +32,8 @@ DATA = Path(os.environ["AGENHOOD_TEST_DATA"])
 DATABASE = f"agenhood_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 
 server = EmbeddedPostgres(DATA, durable=False)
+# The folder of a pooler's socket, if the console's login goes through one: test_pgbouncer.py.
+POOLER = os.environ.get("AGENHOOD_TEST_PGBOUNCER", "")
 
 
 def url(role: str, database: str = DATABASE) -> str:
@@ -50,7 +52,9 @@ os.environ |= {
     "AGENHOOD_SECRET_KEY": "a key for tests only",
     "AGENHOOD_ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
     "AGENHOOD_DATABASE_POOL": "0",
-    "DATABASE_URL": url(APP),
+    "DATABASE_URL": url(APP).replace(f"={server.socket_folder}&", f"={POOLER}&")
+    if POOLER
+    else url(APP),
     "EMAIL_URL": "memorymail://",
 }
 os.environ.pop("AGENHOOD_OWNER_DATABASE_URL", None)

@@ -8,6 +8,7 @@ from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from agenhood.launcher.cluster import SUPERUSER
+from tests import postgres
 from tests.isolation.sides import Sides, make_sides
 from workspaces import models as workspace_models
 from workspaces.managers import ScopedManager
@@ -31,7 +32,8 @@ def superuser_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[Base
     All that happens is one transaction, rolled back: nobody else sees what is planted in it, not
     even a role's attributes. `SET LOCAL SESSION AUTHORIZATION` makes it the login of any role.
     """
-    settings = {**connections.settings["default"], "USER": SUPERUSER, "PASSWORD": ""}
+    login = {"USER": SUPERUSER, "PASSWORD": "", "HOST": str(postgres.server.socket_folder)}
+    settings = {**connections.settings["default"], **login}
     before = connections["default"]
     connections["default"] = type(before)(settings, "default")
     with django_db_blocker.unblock():
