@@ -1,5 +1,5 @@
-"""Vectors 42, 48, 49: the check of the database knows what the migrations made of the tables that
-say who belongs where, and of those that all share.
+"""The check of the database knows what the migrations made of the tables that say who belongs
+where, and of those that all share.
 
 Each fault is planted in a transaction that is rolled back, and looked for as the console's login.
 """
@@ -103,6 +103,7 @@ PLANTED = {
 
 @pytest.mark.parametrize("fault", PLANTED)
 def test_a_planted_fault_is_found(become, fault):
+    """Vectors 41, 42, 48."""
     planted, expected = PLANTED[fault]
 
     run(planted)
