@@ -170,6 +170,9 @@ ALTER TABLE accounts_user NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURIT
 
 # A workspace always has an owner who can sign in. The workspace's row is locked first, so that two
 # owners who go at the same moment are counted one after the other.
+# Whose account is closed may be made owner at that moment. So the account is locked too, against new
+# memberships, whose key to it is a lock, taken at once and not at the commit; and each of its
+# workspaces, against new roles in it.
 OWNERS = """
 CREATE FUNCTION workspaces.check_owner(checked uuid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -199,17 +202,20 @@ CREATE TRIGGER removal_leaves_owner AFTER DELETE ON workspaces_membership FOR EA
 
 CREATE FUNCTION workspaces.deactivation_leaves_owner() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    owned uuid;
+    joined uuid;
 BEGIN
-    FOR owned IN
+    PERFORM FROM public.accounts_user WHERE id = NEW.id FOR UPDATE;
+    FOR joined IN
         SELECT workspace_id FROM public.workspaces_membership
-         WHERE user_id = NEW.id AND role = 'owner' ORDER BY workspace_id
+         WHERE user_id = NEW.id ORDER BY workspace_id
     LOOP
-        PERFORM workspaces.check_owner(owned);
+        PERFORM workspaces.check_owner(joined);
     END LOOP;
     RETURN NULL;
 END
 $$;
+ALTER TABLE workspaces_membership
+    ALTER CONSTRAINT workspaces_membership_user_id_96a9ee37_fk_accounts_user_id NOT DEFERRABLE;
 CREATE TRIGGER deactivation_leaves_owner AFTER UPDATE OF is_active ON accounts_user FOR EACH ROW
     WHEN (OLD.is_active AND NOT NEW.is_active)
     EXECUTE FUNCTION workspaces.deactivation_leaves_owner();
@@ -228,6 +234,9 @@ DROP_OWNERS = """
 DROP TRIGGER new_workspace_has_owner ON workspaces_workspace;
 DROP FUNCTION workspaces.new_workspace_has_owner();
 DROP TRIGGER deactivation_leaves_owner ON accounts_user;
+ALTER TABLE workspaces_membership
+    ALTER CONSTRAINT workspaces_membership_user_id_96a9ee37_fk_accounts_user_id
+    DEFERRABLE INITIALLY DEFERRED;
 DROP FUNCTION workspaces.deactivation_leaves_owner();
 DROP TRIGGER removal_leaves_owner ON workspaces_membership;
 DROP TRIGGER demotion_leaves_owner ON workspaces_membership;
