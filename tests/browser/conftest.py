@@ -120,6 +120,7 @@ class Watch:
         self.tolerated = {"422", *map(str, refusals)}
         self.log: list[str] = []
         self.problems: list[str] = []
+        context.add_init_script(REPORT_VIOLATIONS)
         context.on("console", self._on_console)
         context.on("weberror", lambda error: self._note(f"script: {error.error}"))
         context.on("response", self._on_response)

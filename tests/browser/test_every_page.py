@@ -1,0 +1,311 @@
+"""Every page that there is, as everybody who sees it: no error in the console, nothing refused by
+the content security policy, nothing serious for axe, usable on a phone, not kept by the browser.
+
+The pages are found by following links, as people do. A new address belongs into one of the sets
+below; the first test fails until it is.
+"""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from django.urls import resolve
+from playwright.sync_api import Page, expect
+
+from accounts.provisioning import set_password_path
+from tests.addresses import addresses
+from tests.browser.page_check import DESKTOP, PHONE, faults
+from tests.browser.rows import member
+from tests.factories import MembershipFactory, ProjectFactory, UserFactory
+from workspaces.provisioning import suspend
+from workspaces.roles import Role
+from workspaces.scope import platform_scope
+
+PASSWORD = "a good long password"
+
+OUTSIDE = {
+    "account_login",
+    "account_logout",
+    "account_signup",
+    "account_inactive",
+    "account_reset_password",
+    "account_reset_password_done",
+    "account_reset_password_from_key",
+    "account_reset_password_from_key_done",
+    "offline",
+}
+SIGNED_IN = {
+    "home",
+    "workspaces:list",
+    "workspaces:home",
+    "workspaces:leave",
+    "accounts:detail",
+    "account_change_password",
+    "account_reauthenticate",
+}
+VIEWER = SIGNED_IN | {
+    "workspaces:member-list",
+    "fleet:project-list",
+    "fleet:project-detail",
+}
+OWNER = VIEWER | {
+    "workspaces:member-remove",
+    "workspaces:ownership-transfer",
+    "fleet:project-create",
+    "fleet:project-rename",
+    "fleet:project-delete",
+}
+STAFF = {
+    "admin:index",
+    "admin:app_list",
+    "admin:workspaces_workspace_changelist",
+    "admin:workspaces_workspace_add",
+    "admin:workspaces_workspace_change",
+    "admin:workspaces_workspace_history",
+    "admin:accounts_user_changelist",
+    "admin:accounts_user_add",
+    "admin:accounts_user_change",
+    "admin:accounts_user_history",
+}
+# No pages: they take a POST, lead elsewhere, answer 404, or answer to programs.
+NO_PAGES = {
+    "account_set_password",
+    "accounts:session-end",
+    "accounts:sessions-end-others",
+    "workspaces:member-role",
+    "fleet:project-archive",
+    "fleet:project-restore",
+    "admin:",
+    "admin:login",
+    "admin:logout",
+    "admin:password_change",
+    "admin:password_change_done",
+    "admin:autocomplete",
+    "admin:jsi18n",
+    "admin:workspaces_workspace_delete",
+    "admin:accounts_user_delete",
+    "service-worker",
+    "livez",
+    "readyz",
+}
+
+
+@pytest.fixture
+def olive(committed_db):
+    """Owner of a full workspace, viewer in an empty one, operator in a suspended one."""
+    acme = member(Role.OWNER, of="Acme", name="Olive", email="olive@a.test", password=PASSWORD)
+    for number in range(27):
+        ProjectFactory(workspace=acme.workspace, name=f"Project {number:02}")
+    MembershipFactory(workspace=acme.workspace, user__name="Petra", role=Role.ADMIN)
+    MembershipFactory(workspace=acme.workspace, user__name="", role=Role.VIEWER)
+    member(Role.VIEWER, of="Globex", user=acme.user)
+    suspended = member(Role.OPERATOR, of="Initech", user=acme.user)
+    ProjectFactory(workspace=suspended.workspace, name="Harrier")
+    suspend(suspended.workspace, "the invoice of May is open")
+    return acme
+
+
+def test_every_address_is_a_page_somebody_is_sent_to_or_none():
+    named = {address.name for address in addresses()}
+
+    assert named == OUTSIDE | OWNER | STAFF | NO_PAGES
+    assert not NO_PAGES & (OUTSIDE | OWNER | STAFF)
+
+
+def test_pages_before_sign_in(browse, olive):
+    stranger = UserFactory()
+    page = browse(None, "/sign-in/")
+
+    seen, found = crawl(
+        page,
+        "/sign-in/",
+        "/sign-in/up/",
+        "/sign-in/inactive/",
+        "/sign-in/password/reset/",
+        "/sign-in/password/reset/sent/",
+        "/sign-in/password/reset/done/",
+        set_password_path(stranger),
+        "/sign-in/password/reset/1-no-such-key/",
+        "/offline/",
+    )
+
+    assert found == [], listed(found)
+    assert seen >= OUTSIDE - {"account_logout"}
+
+
+def test_pages_of_an_owner(browse, olive):
+    page = browse(olive.user, "/w/acme/")
+
+    seen, found = crawl(page, "/", "/sign-in/again/", "/sign-in/out/", "/w/acme/leave/")
+
+    assert found == [], listed(found)
+    assert seen >= OWNER
+
+
+def test_pages_of_a_viewer(browse, olive):
+    viewer = MembershipFactory(workspace=olive.workspace, role=Role.VIEWER, user__password=PASSWORD)
+    page = browse(viewer.user)
+
+    seen, found = crawl(page, "/", "/sign-in/again/")
+
+    assert found == [], listed(found)
+    assert seen >= VIEWER
+    assert not seen & (OWNER - VIEWER), "a viewer is shown a way to what only others may do"
+
+
+def test_pages_of_an_auditor_and_of_somebody_in_no_workspace(browse, olive):
+    auditor = MembershipFactory(
+        workspace=olive.workspace, role=Role.AUDITOR, user__password=PASSWORD
+    )
+    page = browse(auditor.user)
+    seen, found = crawl(page, "/")
+    assert found == [], listed(found)
+    assert not seen & {"fleet:project-list", "workspaces:member-list"}
+
+    page = browse(UserFactory())
+    found = faults(page)
+    assert found == [], listed(found)
+
+
+def test_pages_of_platform_staff(browse, olive):
+    staff = UserFactory(name="Stella", is_staff=True)
+    page = browse(staff, "/admin/")
+
+    seen, found = crawl(page, "/admin/", only="/admin/")
+
+    assert found == [], listed(found)
+    assert seen >= STAFF
+    assert not seen & (OWNER - SIGNED_IN)
+
+
+def test_pages_that_refuse(browse, olive):
+    page = browse(olive.user, "/w/acme/", refusals=[403, 404, 429])
+    found = []
+    for path, status, words in [
+        ("/w/hooli/", 404, "There is nothing here"),
+        ("/nothing/at/all/", 404, "There is nothing here"),
+        ("/w/globex/projects/new/", 403, "Your role does not allow this"),
+        ("/w/globex/ownership/", 403, "Your role does not allow this"),
+    ]:
+        response = page.goto(path)
+        assert response.status == status
+        expect(page.get_by_role("heading", name=words)).to_be_visible()
+        found += faults(page)
+
+    assert found == [], listed(found)
+
+
+def test_the_page_for_a_stale_form(browse, olive):
+    page = browse(olive.user, "/sign-in/password/change/", refusals=[403])
+    page.get_by_label("Current Password").fill(PASSWORD)
+    page.get_by_label("New Password", exact=True).fill(PASSWORD)
+    page.get_by_label("New Password (again)").fill(PASSWORD)
+    page.context.clear_cookies(name="csrftoken")
+
+    page.get_by_role("button", name="Change password").click()
+
+    expect(page.get_by_role("heading", name="This page was out of date")).to_be_visible()
+    found = faults(page)
+    assert found == [], listed(found)
+
+
+def test_what_opens_on_a_page(browse, olive):
+    page = browse(olive.user, "/w/acme/projects/")
+    page.locator("#picker-button").click()
+    expect(page.get_by_role("searchbox", name="Find a workspace")).to_be_focused()
+    found = faults(page)
+    assert found == [], listed(found)
+    page.get_by_role("searchbox", name="Find a workspace").fill("zzz")
+    expect(page.get_by_text("No workspace of yours matches")).to_be_visible()
+    found = faults(page)
+    assert found == [], listed(found)
+    page.keyboard.press("Escape")
+
+    page.get_by_role("button", name="Account menu").click()
+    expect(page.get_by_role("link", name="Theme")).to_be_visible()
+    found = faults(page)
+    assert found == [], listed(found)
+    page.keyboard.press("Escape")
+
+    page.get_by_label("Search projects").fill("zzz")
+    expect(page.get_by_role("heading", name="No match")).to_be_visible()
+    found = faults(page)
+    assert found == [], listed(found)
+
+
+def test_the_navigation_of_a_phone_opens_over_the_page(browse, olive):
+    page = browse(olive.user, "/w/acme/", viewport=PHONE, has_touch=True, is_mobile=True)
+    expect(page.get_by_role("link", name="Members", exact=True)).to_be_hidden()
+
+    page.get_by_role("button", name="Menu", exact=True).tap()
+    members = page.get_by_role("navigation").get_by_role("link", name="Members")
+    expect(members).to_be_visible()
+    page.get_by_role("button", name="Close the menu").tap()
+    expect(members).to_be_hidden()
+    page.get_by_role("button", name="Menu", exact=True).tap()
+    members.tap()
+
+    expect(page).to_have_title("Members · Acme")
+    expect(members).to_be_hidden()
+
+
+def test_forms_with_errors_and_the_notice(browse, olive):
+    page = browse(olive.user, "/w/acme/projects/new/", refusals=[404])
+    page.get_by_label("Name").fill("Project 01")
+    page.get_by_role("button", name="Create project").click()
+    expect(page.get_by_label("Name")).to_have_attribute("aria-invalid", "true")
+    found = faults(page)
+
+    page.goto("/w/acme/ownership/")
+    page.get_by_label("New owner").select_option(index=1)
+    page.get_by_label("Your password").fill("not the password")
+    page.get_by_role("button", name="Transfer ownership").click()
+    expect(page.get_by_text("This is not your password.")).to_be_visible()
+    found += faults(page)
+
+    page.goto("/w/acme/projects/")
+    with platform_scope("test data"):
+        olive.workspace.slug = "moved"
+        olive.workspace.save(update_fields=["slug"])
+    page.get_by_label("Search projects").fill("a")
+    expect(page.get_by_role("alert")).to_contain_text("This is no longer here")
+    found += faults(page)
+
+    assert found == [], listed(found)
+
+
+def listed(found: list[str]) -> str:
+    return "\n".join(found)
+
+
+def crawl(page: Page, *starts: str, only: str = "/") -> tuple[set[str], list[str]]:
+    """Follow every link below `only`; return the names of the pages seen and the faults found.
+
+    Pages that differ by an object's id alone are one page.
+    """
+    waiting, kinds, names, found = list(starts), set(), set(), []
+    while waiting:
+        path = waiting.pop(0)
+        url = urlsplit(path)
+        match = resolve(url.path)
+        queries = sorted(re.findall(r"(\w+)=", url.query))
+        if match.app_name == "admin":  # its lists can be sorted and filtered in many ways
+            queries = queries[:1] if match.view_name.endswith("changelist") else []
+        kind = (match.view_name, match.kwargs.get("slug"), *queries)
+        if kind in kinds:
+            continue
+        kinds.add(kind)
+        names.add(match.view_name)
+        page.set_viewport_size(DESKTOP)
+        response = page.goto(path)
+        if response.status != 200:
+            found.append(f"{path} answered {response.status}")
+            continue
+        if "no-store" not in response.headers.get("cache-control", ""):
+            found.append(f"{path} may be kept by the browser")
+        found += faults(page)
+        links = page.evaluate(
+            "[...document.links].map((a) => a.origin === origin && a.pathname + a.search)"
+        )
+        waiting += [link for link in links if link and link.startswith(only)]
+    return names, found
