@@ -37,6 +37,18 @@ class KeepNothingMiddleware:
         return response
 
 
+class SessionCookieMiddleware:
+    """Drop a session cookie that no session can have: PostgreSQL's text knows no NUL."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if "\0" in request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""):
+            del request.COOKIES[settings.SESSION_COOKIE_NAME]
+        return self.get_response(request)
+
+
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
     """Refuse every view that is not marked as open to all (`@login_not_required`)."""
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from django.core.exceptions import BadRequest
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
@@ -90,6 +91,8 @@ class WorkspaceMiddleware:
             return sign_in_redirect(request)
         if not request.user.is_staff:
             raise Http404
+        if "%00" in request.META.get("QUERY_STRING", ""):
+            raise BadRequest("PostgreSQL's text knows no NUL.")
         with platform_scope("admin site"):
             request.in_scope = True  # type: ignore[attr-defined]
             response = self.get_response(request)

@@ -1,11 +1,14 @@
-"""What migrations/0002_row_security.py made of the control tables, as the catalogue words it."""
+"""What migrations 0002 and 0003 made of the control tables, as the catalogue words it."""
 
 from workspaces.database.constraints import TRIGGER
-from workspaces.database.roles import APP, PLATFORM
+from workspaces.database.roles import APP, OWNER, PLATFORM
 
 WORKSPACE = "workspaces_workspace"
 MEMBERSHIP = "workspaces_membership"
 USER = "accounts_user"
+ADDRESS = "account_emailaddress"
+SESSION = "django_session"
+SESSION_OF_USER = "usersessions_usersession"
 
 _HERE = "(SELECT workspaces.active_id())"
 _ME = "(SELECT workspaces.active_user_id())"
@@ -15,7 +18,12 @@ _ONE_IS_MEMBER = f"""EXISTS (
 _FELLOW = f"""{_HERE} IS NULL OR id = {_ME} OR id IN (
     SELECT workspaces_membership.user_id FROM workspaces_membership
      WHERE workspaces_membership.workspace_id = {_HERE})"""  # noqa: S608 - nobody runs it
+_OUTSIDE = f"{_HERE} IS NULL"
 _OUTSIDE_OR_ME = f"{_HERE} IS NULL OR id = {_ME}"
+_SIGN_IN = {
+    ("outside_workspaces", "*", APP): (_OUTSIDE, _OUTSIDE),
+    ("migrations", "*", OWNER): ("true", "true"),
+}
 
 # (policy, command, role): (USING, WITH CHECK). "*" is every command.
 POLICIES_OF: dict[str, dict[tuple[str, str, str], tuple[str, str]]] = {
@@ -35,11 +43,17 @@ POLICIES_OF: dict[str, dict[tuple[str, str, str], tuple[str, str]]] = {
         ("own_account", "w", APP): (_OUTSIDE_OR_ME, _OUTSIDE_OR_ME),
         ("platform", "*", PLATFORM): ("true", "true"),
     },
+    ADDRESS: _SIGN_IN | {("platform", "*", PLATFORM): ("true", "true")},
+    SESSION: _SIGN_IN,
+    SESSION_OF_USER: _SIGN_IN,
 }
 TRIGGERS_OF = {
     WORKSPACE: {"new_workspace_has_owner"},
     MEMBERSHIP: {TRIGGER, "demotion_leaves_owner", "removal_leaves_owner"},
     USER: {"guard_standing", "deactivation_leaves_owner"},
+    ADDRESS: set(),
+    SESSION: set(),
+    SESSION_OF_USER: set(),
 }
 
 ROWS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
@@ -54,7 +68,7 @@ PLATFORM_MAY: dict[str, set[str]] = {
     WORKSPACE: {"SELECT", "INSERT", "UPDATE"},
     MEMBERSHIP: ROWS,
     USER: {"SELECT", "INSERT", "UPDATE"},
-    "account_emailaddress": {"SELECT", "INSERT", "UPDATE"},
+    ADDRESS: {"SELECT", "INSERT", "UPDATE"},
     "django_admin_log": {"SELECT", "INSERT"},
     "django_content_type": {"SELECT", "INSERT"},
 }
