@@ -338,6 +338,18 @@ ADMINISTRATORS_FAULTS: dict[str, tuple[str, list[str]]] = {
             "agent: key: no unique (workspace_id, id)",
         ],
     ),
+    "a workspace that the console's role brings along": (
+        "ALTER ROLE agenhood_app SET agenhood.workspace_id = 'x'",
+        ["roles: settings: agenhood_app: agenhood.workspace_id=x"],
+    ),
+    "a role that the console's role becomes by itself": (
+        "ALTER ROLE agenhood_app SET role = 'agenhood_platform'",
+        ["roles: settings: agenhood_app: role=agenhood_platform"],
+    ),
+    "a stranger with the console's rights": (
+        "CREATE ROLE stranger; GRANT agenhood_app TO stranger",
+        ["roles: members: stranger is agenhood_app"],
+    ),
     "the app bypasses row security": (
         "ALTER ROLE agenhood_app BYPASSRLS",
         ["agenhood_app: role: BYPASSRLS"],

@@ -35,7 +35,8 @@ def create_database_roles(connection: psycopg.Connection, passwords: dict[str, s
     """Create or repair the roles and what they may do in the connected database.
 
     `connection` is an administrator's: a superuser, or from PostgreSQL 16 on the database's owner
-    with CREATEROLE, BYPASSRLS and pg_read_all_data WITH ADMIN OPTION. `passwords` maps each role that logs in to its password. Safe to run again.
+    with CREATEROLE, BYPASSRLS and pg_read_all_data WITH ADMIN OPTION. `passwords` maps each role
+    that logs in to its password. Safe to run again.
     Raises RoleSetupError.
     """
     major = connection.info.server_version // 10000

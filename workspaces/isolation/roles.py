@@ -14,6 +14,22 @@ MEMBERSHIPS = """
 SELECT pg_get_userbyid(member), pg_get_userbyid(roleid) FROM pg_auth_members
  WHERE pg_get_userbyid(member) = ANY (%s)
 """
+# Whoever is a member of one of our roles has its rights: only who set them up may be.
+MEMBERS = """
+SELECT pg_get_userbyid(m.member), pg_get_userbyid(m.roleid)
+  FROM pg_auth_members AS m JOIN pg_roles AS r ON r.oid = m.member
+ WHERE pg_get_userbyid(m.roleid) = ANY (%s)
+   AND NOT (r.rolsuper OR r.rolcreaterole OR r.rolname = ANY (%s))
+"""
+# Settings that a role or the database brings along: a workspace, a role, or no triggers.
+SETTINGS = """
+SELECT COALESCE(pg_get_userbyid(NULLIF(s.setrole, 0)), current_database()), setting
+  FROM pg_db_role_setting AS s, unnest(s.setconfig) AS setting
+ WHERE (s.setdatabase = 0 OR s.setdatabase = (SELECT oid FROM pg_database
+                                               WHERE datname = current_database()))
+   AND (s.setrole = 0 OR pg_get_userbyid(s.setrole) = ANY (%s))
+   AND setting ~ '^(agenhood\\.|role=|row_security=|session_replication_role=|search_path=)'
+"""
 ALLOWED_MEMBERSHIPS = {(APP, PLATFORM), (BACKUP, "pg_read_all_data")}
 SESSION = """
 SELECT current_setting('server_version_num')::int / 10000, session_user,
@@ -46,6 +62,13 @@ def check(cursor: Any) -> Iterator[Finding]:
     cursor.execute(MEMBERSHIPS, [names])
     extra = set(cursor.fetchall()) - ALLOWED_MEMBERSHIPS
     yield finding("roles", "memberships", ", ".join(f"{a} is {b}" for a, b in sorted(extra)))
+
+    cursor.execute(MEMBERS, [names, names])
+    strangers = ", ".join(f"{a} is {b}" for a, b in sorted(cursor.fetchall()))
+    yield finding("roles", "members", strangers)
+    cursor.execute(SETTINGS, [names])
+    brought = ", ".join(f"{owner}: {setting}" for owner, setting in sorted(cursor.fetchall()))
+    yield finding("roles", "settings", brought)
 
     if {APP, PLATFORM} <= set(roles):
         cursor.execute(SESSION, [APP, PLATFORM, APP, APP])
