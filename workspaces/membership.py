@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from django.db import IntegrityError, transaction
 from psycopg.errors import CheckViolation
 
-from workspaces.models import Membership
+from workspaces.models import Membership, Workspace
+from workspaces.permissions import WorkspacePermission
 from workspaces.roles import Role
 
 
@@ -22,6 +23,7 @@ LAST_OWNER = "A workspace always has an owner. Transfer ownership first."
 
 def change_role(membership: Membership, role: Role, *, by: Membership) -> None:
     """Give a member another role. Raises MembershipRefused, with nothing changed."""
+    _as_they_are_now(membership, by)
     _refuse_above(membership, by)
     if role not in Role(by.role).assignable():
         raise MembershipRefused("You can give roles below your own only.")
@@ -32,6 +34,7 @@ def change_role(membership: Membership, role: Role, *, by: Membership) -> None:
 
 def remove(membership: Membership, *, by: Membership) -> None:
     """Take a member out of the workspace, at once. Raises MembershipRefused."""
+    _as_they_are_now(membership, by)
     _refuse_above(membership, by)
     with _owner_rule():
         membership.delete()
@@ -39,6 +42,7 @@ def remove(membership: Membership, *, by: Membership) -> None:
 
 def leave(membership: Membership) -> None:
     """Take oneself out of the workspace. Raises MembershipRefused for its last owner."""
+    _as_they_are_now(membership)
     with _owner_rule():
         membership.delete()
 
@@ -47,11 +51,27 @@ def transfer_ownership(membership: Membership, *, to: Membership) -> None:
     """Make another member owner and the owner an admin. Raises MembershipRefused."""
     if to.pk == membership.pk:
         raise MembershipRefused("You are the owner already.")
+    _as_they_are_now(membership, to)
+    if membership.role != Role.OWNER:
+        raise MembershipRefused("You are not the owner any more.")
     to.role = Role.OWNER
     membership.role = Role.ADMIN
     with _owner_rule():
         to.save(update_fields=["role"])
         membership.save(update_fields=["role"])
+
+
+def _as_they_are_now(*memberships: Membership) -> None:
+    """Wait for others who change this workspace's members, then read the roles again.
+
+    Raises MembershipRefused for somebody who is no member any more.
+    """
+    Workspace.objects.select_for_update(no_key=True).get(pk=memberships[0].workspace_id)
+    for membership in memberships:
+        try:
+            membership.refresh_from_db(fields=["role"])
+        except Membership.DoesNotExist:
+            raise MembershipRefused("This person is no member any more.") from None
 
 
 def locked_reason(membership: Membership, *, by: Membership) -> str:
@@ -66,6 +86,8 @@ def locked_reason(membership: Membership, *, by: Membership) -> str:
 
 
 def _refuse_above(membership: Membership, by: Membership) -> None:
+    if not by.may(WorkspacePermission.MEMBER_MANAGE):
+        raise MembershipRefused("Your role does not allow this any more.")
     reason = locked_reason(membership, by=by)
     if reason:
         raise MembershipRefused(reason)

@@ -80,8 +80,12 @@ def ownership_transfer(request: MemberRequest) -> HttpResponse:
         return render(request, "429.html", status=429)
     form = OwnershipTransferForm(request, request.POST if posted else None)
     if posted and form.is_valid():
-        actions.transfer_ownership(request.membership, to=form.cleaned_data["new_owner"])
-        return redirect("workspaces:member-list", request.workspace.slug)
+        try:
+            actions.transfer_ownership(request.membership, to=form.cleaned_data["new_owner"])
+        except MembershipRefused as refused:
+            form.add_error("new_owner", str(refused))
+        else:
+            return redirect("workspaces:member-list", request.workspace.slug)
     return render(
         request,
         "workspaces/ownership_transfer.html",

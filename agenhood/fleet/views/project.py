@@ -51,14 +51,14 @@ def project_create(request: MemberRequest) -> HttpResponse:
 @require_safe
 @requires(FleetPermission.PROJECT_VIEW)
 def project_detail(request: MemberRequest, project_id: UUID) -> HttpResponse:
-    project = get_object_or_404(Project.objects, pk=project_id)
+    project = _project(request, project_id)
     return render(request, "fleet/project_detail.html", {"project": project})
 
 
 @require_http_methods(["GET", "POST"])
 @requires(FleetPermission.PROJECT_EDIT)
 def project_rename(request: MemberRequest, project_id: UUID) -> HttpResponse:
-    project = get_object_or_404(Project.objects, pk=project_id)
+    project = _project(request, project_id)
     posted = request.method == "POST"
     form = ProjectForm(request.POST if posted else None, instance=project)
     renamed = posted and form.is_valid() and save_or_refuse(form)
@@ -87,15 +87,25 @@ def project_restore(request: MemberRequest, project_id: UUID) -> HttpResponse:
 @requires(FleetPermission.PROJECT_EDIT)
 def project_delete(request: MemberRequest, project_id: UUID) -> HttpResponse:
     """Delete a project. It has nothing in it yet, so there is nothing else to lose."""
-    project = get_object_or_404(Project.objects, pk=project_id)
+    project = _project(request, project_id)
     if request.method == "POST":
         project.delete()
         return redirect("fleet:project-list", request.workspace.slug)
     return render(request, "fleet/project_delete.html", {"project": project})
 
 
+def _project(request: MemberRequest, project_id: UUID) -> Project:
+    """Return the project; before it is changed, locked until the answer is made.
+
+    Two changes at once are thus made one after the other, and a deleted project stays so.
+    """
+    reads = request.method in ("GET", "HEAD")
+    projects = Project.objects if reads else Project.objects.select_for_update()
+    return get_object_or_404(projects, pk=project_id)
+
+
 def _set_archived(request: MemberRequest, project_id: UUID, at: datetime | None) -> HttpResponse:
-    project = get_object_or_404(Project.objects, pk=project_id)
+    project = _project(request, project_id)
     if bool(project.archived_at) != bool(at):
         project.archived_at = at
         project.save(update_fields=["archived_at"])
