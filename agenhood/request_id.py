@@ -18,18 +18,18 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        token = _request_id.set(secrets.token_hex(8))
-        try:
-            response = self.get_response(request)
-            response["X-Request-ID"] = _request_id.get()
-            return response
-        finally:
-            _request_id.reset(token)
+        # Not taken back: Django logs a refusal after the last middleware. The next request sets it.
+        _request_id.set(secrets.token_hex(8))
+        response = self.get_response(request)
+        response["X-Request-ID"] = _request_id.get()
+        return response
 
 
 class LogFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = _request_id.get()
+        if record.levelno < logging.ERROR:
+            record.exc_info = None  # a refusal is no fault: one line says it
         return True
 
 
