@@ -183,10 +183,12 @@ class World:
             return {"new_owner": str(heir), "password": "correct horse battery"}
         return row.sent
 
-    def ask(self, person: str, method: str, address: str, sent: dict[str, str]) -> HttpResponse:
-        data = {"data": sent} if method == "POST" else {}
-        client = self.clients[person]
-        answer: HttpResponse = getattr(client, method.lower())(address, **data)
+    def ask(
+        self, person: str, method: str, address: str, sent: dict[str, str], **more: Any
+    ) -> HttpResponse:
+        if method == "POST":
+            more["data"] = sent
+        answer: HttpResponse = getattr(self.clients[person], method.lower())(address, **more)
         return answer
 
     def stored(self) -> set[tuple[str, str]]:
@@ -298,6 +300,22 @@ def test_foreign_things_answer_as_absent_ones(world: World, row: Row, person: st
             assert answers["foreign"] == answers["absent"], f"{method} by {person}"
         assert "globex" not in answers["foreign"][1].lower()
     assert world.stored() == before
+
+
+@pytest.mark.parametrize("person", ["owner", "both", "stranger"])
+@pytest.mark.parametrize("row", [row for row in ROWS if row.takes], ids=str)
+def test_fragments_of_pages_tell_no_more(world: World, row: Row, person: str) -> None:
+    page = {"HX-Request": "true", "HX-Current-URL": "http://testserver/w/acme/members/"}
+    for method in ("GET", "POST"):
+        foreign, absent = (
+            world.ask(person, method, world.address(row, which), world.sent(row), headers=page)
+            for which in ("foreign", "absent")
+        )
+
+        assert comparable(foreign) == comparable(absent), method
+        wanted = expected(row, person, method)
+        assert foreign.status_code == (wanted if wanted == 405 else 404)
+    assert world.stored() == world.built
 
 
 @pytest.mark.parametrize("person", [*NO_MEMBERS, "owner", "viewer"])
