@@ -40,7 +40,7 @@ check: ## Lint, format, types, templates, imports, migrations, production settin
 	$(REQUIREMENTS) requirements-dev.txt
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
-	$(VENV) -m mypy
+	@$(PRODUCTION) $(VENV) -m mypy
 	find templates -name '*.html' -exec .venv/bin/djade --check {} +
 	.venv/bin/lint-imports
 	@$(PRODUCTION) $(VENV) -W "ignore:Got an error checking a consistent migration history" \
