@@ -216,8 +216,11 @@ def test_after_a_transfer_the_one_who_was_owner_may_go(owner: Membership) -> Non
 
 @contextmanager
 def login(*settings: tuple[str, Any]) -> Iterator[psycopg.Connection[Any]]:
-    """A connection of the console's with a transaction open in a scope."""
-    with psycopg.connect(postgres.url(APP)) as session:
+    """A connection of the console's with a transaction open in a scope.
+
+    Where nobody lets go of a lock, it fails in the end instead of waiting for ever.
+    """
+    with psycopg.connect(postgres.url(APP), options="-c lock_timeout=10s") as session:
         for name, value in settings:
             session.execute("SELECT set_config(%s, %s, true)", [name, str(value)])
         yield session
