@@ -86,6 +86,7 @@ def test_ending_the_current_session_signs_out(browser, person):
     response = end(here, session_of(here))
 
     assert (response.status_code, response["Location"]) == (302, "/sign-in/")
+    assert here.cookies["sessionid"].value == ""
     assert not is_signed_in(here)
     assert is_signed_in(elsewhere)
 

@@ -62,6 +62,8 @@ def test_home_shows_an_auditor_no_projects(client, enter):
 
     assert tiles(response) == {"Members": ("2", "")}
     assert "Harrier" not in response.text
+    assert "project_count" not in response.context
+    assert "recent_projects" not in response.context
     assert "roject" not in page(response).one("main").text
     assert reverse("workspaces:leave", args=[mine.workspace.slug]) in response.text
 
