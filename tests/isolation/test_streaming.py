@@ -5,8 +5,9 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth import login
 from django.contrib.sessions.backends.db import SessionStore
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import connection
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.template import engines
 from django.template.response import TemplateResponse
 from django.test import RequestFactory
@@ -177,10 +178,16 @@ def test_a_lazy_template_is_rendered_inside_its_workspace(client, member, monkey
     assert response.text.split() == ["Goshawk", "Harrier"]
 
 
-def test_a_view_that_fails_leaves_nothing_behind(client, member, monkeypatch):
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [(ZeroDivisionError, 500), (PermissionDenied, 403), (Http404, 404), (BadRequest, 400)],
+)
+def test_a_view_that_fails_leaves_nothing_behind(client, member, monkeypatch, failure, status):
+    """Vector 39: neither a fault nor a refusal half way."""
+
     def fail(request, *_args):
         Project.objects.create(name="Half done")
-        raise ZeroDivisionError
+        raise failure
 
     client.force_login(member.user)
     client.raise_request_exception = False
@@ -188,7 +195,7 @@ def test_a_view_that_fails_leaves_nothing_behind(client, member, monkeypatch):
 
     response = client.get(f"/w/{member.workspace.slug}/")
 
-    assert response.status_code == 500
+    assert response.status_code == status
     with workspace_scope(member.workspace_id):
         assert not Project.objects.filter(name="Half done").exists()
 

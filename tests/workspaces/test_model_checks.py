@@ -67,7 +67,10 @@ FAULTS: dict[str, tuple[str, Any]] = {
     "no base": ("E001", lambda: define(base=models.Model)),
     "no policy": ("E002", lambda: define([])),
     "a plain manager": ("E003", lambda: define(objects=models.Manager())),
-    "a second, plain manager": ("E003", lambda: define(everything=models.Manager())),
+    "a second, plain manager": (
+        "E003",
+        lambda: define(objects=ScopedManager(), everything=models.Manager()),
+    ),
     "a plain queryset": ("E003", lambda: define(objects=plain_queryset_manager())),
     "a key without its workspace": ("E004", lambda: define(project=key(db_constraint=False))),
     "a plain key": ("E005", lambda: define([*OWN, SameWorkspace("project")], project=key())),
