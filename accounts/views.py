@@ -5,7 +5,6 @@ import re
 from allauth.usersessions.models import UserSession
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 
@@ -15,7 +14,6 @@ from accounts.requests import SignedInRequest
 
 
 @require_http_methods(["GET", "POST"])
-@cache_control(private=True, no_store=True)
 @vary_on_headers("HX-Request")
 def account(request: SignedInRequest) -> HttpResponse:
     posted = request.method == "POST"

@@ -60,13 +60,22 @@ def test_no_workspace_page_is_stored_by_no_cache(client, person):
     assert parts(response["Cache-Control"]) == {"private", "no-store"}
 
 
-def test_account_page_is_stored_by_no_cache(client, person):
+@pytest.mark.parametrize("headers", [{}, FRAGMENT])
+@pytest.mark.parametrize(
+    "path", ["/account/", "/sign-in/password/change/", "/", "/w/not-mine/", "/nothing/here/"]
+)
+def test_whatever_names_the_person_is_stored_by_no_cache(client, person, path, headers):
     client.force_login(person)
 
-    for headers in ({}, FRAGMENT):
-        response = client.get("/account/", headers=headers)
-        assert {"private", "no-store"} <= parts(response["Cache-Control"])
-        assert "hx-request" in parts(response["Vary"])
+    response = client.get(path, headers=headers)
+
+    assert {"private", "no-store"} <= parts(response["Cache-Control"])
+
+
+def test_account_page_varies_by_htmx(client, person):
+    client.force_login(person)
+
+    assert "hx-request" in parts(client.get("/account/")["Vary"])
 
 
 ANYWHERE = [
