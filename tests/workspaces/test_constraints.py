@@ -13,7 +13,14 @@ import pytest
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
-from django.db import IntegrityError, ProgrammingError, connection, connections, models
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    ProgrammingError,
+    connection,
+    connections,
+    models,
+)
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.operations import (
     AddConstraint,
@@ -303,29 +310,41 @@ def test_a_key_of_a_field_renamed_in_the_same_migration_is_made(lab: Lab) -> Non
     assert lines() == []
 
 
+PART = CreateModel(
+    "Part",
+    [
+        ("id", models.UUIDField(primary_key=True)),
+        ("agent", models.ForeignKey("lab.agent", models.DO_NOTHING, db_constraint=False)),
+        ("workspace", models.ForeignKey("workspaces.workspace", models.CASCADE)),
+    ],
+    options={
+        "constraints": [
+            WorkspaceIsolation(name="lab_part_isolation"),
+            SameWorkspace("agent", name="lab_part_agent_workspace"),
+        ]
+    },
+)
+# In this order, which `makemigrations` may choose, a key comes before the one that it hangs on.
+AGENT_AND_PART = [agent("Agent", TO_PROJECT), PART, AddConstraint("Agent", ISOLATION)]
+
+
+def test_a_key_may_come_before_the_one_that_it_hangs_on(lab: Lab) -> None:
+    lab.migrate(*AGENT_AND_PART)
+    assert is_isolated(lab)
+
+    lab.reverse()
+    assert rows("SELECT to_regclass('lab_agent'), to_regclass('lab_part')") == [(None, None)]
+
+
+def test_isolation_that_keys_hang_on_is_not_removed(lab: Lab) -> None:
+    lab.migrate(*AGENT_AND_PART)
+
+    with refused(DatabaseError, "other objects depend on it"):
+        lab.migrate(RemoveConstraint("Agent", ISOLATION.name))
+
+
 def test_a_key_follows_renamed_models_on_both_its_sides(lab: Lab) -> None:
-    part = CreateModel(
-        "Part",
-        [
-            ("id", models.UUIDField(primary_key=True)),
-            ("agent", models.ForeignKey("lab.agent", models.DO_NOTHING, db_constraint=False)),
-            ("workspace", models.ForeignKey("workspaces.workspace", models.CASCADE)),
-        ],
-        options={
-            "constraints": [
-                WorkspaceIsolation(name="lab_part_isolation"),
-                SameWorkspace("agent", name="lab_part_agent_workspace"),
-            ]
-        },
-    )
-    # In this order the key is written before the table that it refers to has its own.
-    lab.migrate(
-        agent("Agent", TO_PROJECT),
-        part,
-        AddConstraint("Agent", ISOLATION),
-        RenameModel("Agent", "Robot"),
-        RenameModel("Part", "Limb"),
-    )
+    lab.migrate(*AGENT_AND_PART, RenameModel("Agent", "Robot"), RenameModel("Part", "Limb"))
 
     assert lines() == []
     assert is_isolated(lab, "lab_robot")

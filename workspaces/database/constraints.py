@@ -40,11 +40,16 @@ class WorkspaceIsolation(models.BaseConstraint):
         return f"ALTER TABLE {schema_editor.quote_name(model._meta.db_table)} ADD {key}"
 
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
+        # The key at last: a later operation of the same migration may remove what hangs on it.
+        key = Statement(
+            f"ALTER TABLE %(table)s DROP CONSTRAINT {schema_editor.quote_name(self.name)}",
+            table=Table(model._meta.db_table, schema_editor.quote_name),
+        )
+        schema_editor.deferred_sql.append(key)
         table = schema_editor.quote_name(model._meta.db_table)
         return (
             f"DROP TRIGGER {TRIGGER} ON {table}; DROP POLICY {POLICY} ON {table};"
-            f" ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY,"
-            f" DROP CONSTRAINT {schema_editor.quote_name(self.name)}"
+            f" ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY"
         )
 
     def validate(
