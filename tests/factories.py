@@ -4,11 +4,25 @@ sides of a boundary."""
 from typing import Any
 
 import factory
+from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from accounts.models import User
 from accounts.provisioning import account_for
-from agenhood.fleet.models import Project
+from agenhood.fleet.models import (
+    Agent,
+    AgentRevision,
+    AgentTemplate,
+    Artifact,
+    Conversation,
+    Event,
+    Project,
+    Prompt,
+    PromptLabel,
+    PromptVersion,
+    SavedView,
+    Task,
+)
 from workspaces.models import Membership, Workspace
 from workspaces.provisioning import provision_workspace
 from workspaces.roles import Role
@@ -85,3 +99,116 @@ class ProjectFactory(WorkspaceOwnedFactory):
         model = Project
 
     name = factory.Sequence("project-{}".format)
+
+
+class _OfSomebody(WorkspaceOwnedFactory):
+    class Meta:
+        abstract = True
+
+    created_by = factory.SubFactory(UserFactory)
+
+
+class PromptFactory(_OfSomebody):
+    class Meta:
+        model = Prompt
+
+    name = factory.Sequence("prompt-{}".format)
+
+
+class PromptVersionFactory(_OfSomebody):
+    class Meta:
+        model = PromptVersion
+
+    prompt = factory.SubFactory(PromptFactory, workspace=factory.SelfAttribute("..workspace"))
+    number = 1
+    text = "Answer in three lines."
+
+
+class PromptLabelFactory(WorkspaceOwnedFactory):
+    class Meta:
+        model = PromptLabel
+
+    version = factory.SubFactory(
+        PromptVersionFactory, workspace=factory.SelfAttribute("..workspace")
+    )
+    prompt = factory.SelfAttribute("version.prompt")
+    name = PromptLabel.PRODUCTION
+
+
+class AgentFactory(_OfSomebody):
+    class Meta:
+        model = Agent
+
+    project = factory.SubFactory(ProjectFactory, workspace=factory.SelfAttribute("..workspace"))
+    name = factory.Sequence("agent-{}".format)
+
+
+class AgentRevisionFactory(_OfSomebody):
+    class Meta:
+        model = AgentRevision
+
+    agent = factory.SubFactory(AgentFactory, workspace=factory.SelfAttribute("..workspace"))
+    number = 1
+    configuration = factory.Dict({})
+
+
+class AgentTemplateFactory(_OfSomebody):
+    class Meta:
+        model = AgentTemplate
+
+    name = factory.Sequence("template-{}".format)
+    configuration = factory.Dict({})
+
+
+class ConversationFactory(_OfSomebody):
+    class Meta:
+        model = Conversation
+
+    agent = factory.SubFactory(AgentFactory, workspace=factory.SelfAttribute("..workspace"))
+    title = factory.Sequence("Conversation {}".format)
+
+
+class TaskFactory(_OfSomebody):
+    class Meta:
+        model = Task
+
+    conversation = factory.SubFactory(
+        ConversationFactory, workspace=factory.SelfAttribute("..workspace")
+    )
+    agent = factory.SelfAttribute("conversation.agent")
+    project = factory.SelfAttribute("agent.project")
+    number = 1
+    input = "Count the birds."
+    agent_revision = 1
+    created_at = factory.LazyFunction(timezone.now)
+
+
+class EventFactory(WorkspaceOwnedFactory):
+    class Meta:
+        model = Event
+
+    task = factory.SubFactory(TaskFactory, workspace=factory.SelfAttribute("..workspace"))
+    number = 1
+    kind = Event.Kind.MESSAGE
+    text = "There are three."
+    created_at = factory.LazyFunction(timezone.now)
+
+
+class ArtifactFactory(WorkspaceOwnedFactory):
+    class Meta:
+        model = Artifact
+
+    task = factory.SubFactory(TaskFactory, workspace=factory.SelfAttribute("..workspace"))
+    path = factory.Sequence("report-{}.txt".format)
+    size = 0
+    sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    content_type = "text/plain"
+
+
+class SavedViewFactory(WorkspaceOwnedFactory):
+    class Meta:
+        model = SavedView
+
+    person = factory.SubFactory(UserFactory)
+    name = factory.Sequence("view-{}".format)
+    query = "state=failed"

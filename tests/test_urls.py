@@ -46,8 +46,21 @@ ROLES = {
     WorkspacePermission.MEMBER_VIEW: EVERYBODY - {Role.AUDITOR},
     WorkspacePermission.MEMBER_MANAGE: {Role.OWNER, Role.ADMIN},
     WorkspacePermission.OWNERSHIP_TRANSFER: {Role.OWNER},
+    WorkspacePermission.SETTINGS_EDIT: {Role.OWNER, Role.ADMIN},
+    WorkspacePermission.TOKEN_OWN: EVERYBODY,
+    WorkspacePermission.SERVICE_ACCOUNT_MANAGE: {Role.OWNER, Role.ADMIN},
+    WorkspacePermission.AUDIT_VIEW: {Role.OWNER, Role.ADMIN, Role.AUDITOR},
+    WorkspacePermission.AUDIT_EXPORT: {Role.OWNER, Role.ADMIN, Role.AUDITOR},
     FleetPermission.PROJECT_VIEW: EVERYBODY - {Role.AUDITOR},
     FleetPermission.PROJECT_EDIT: {Role.OWNER, Role.ADMIN, Role.OPERATOR},
+    FleetPermission.AGENT_VIEW: EVERYBODY - {Role.AUDITOR},
+    FleetPermission.AGENT_EDIT: {Role.OWNER, Role.ADMIN, Role.OPERATOR},
+    FleetPermission.PROMPT_VIEW: EVERYBODY - {Role.AUDITOR},
+    FleetPermission.PROMPT_EDIT: {Role.OWNER, Role.ADMIN, Role.OPERATOR},
+    FleetPermission.CREDENTIAL_VIEW: EVERYBODY - {Role.VIEWER},
+    FleetPermission.CREDENTIAL_MANAGE: {Role.OWNER, Role.ADMIN},
+    FleetPermission.HISTORY_VIEW: EVERYBODY - {Role.AUDITOR},
+    FleetPermission.HISTORY_EXPORT: {Role.OWNER, Role.ADMIN, Role.OPERATOR},
 }
 
 ADDRESSES = addresses()

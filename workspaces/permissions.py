@@ -25,6 +25,11 @@ class WorkspacePermission(StrEnum):
     MEMBER_VIEW = "member.view"
     MEMBER_MANAGE = "member.manage"
     OWNERSHIP_TRANSFER = "ownership.transfer"
+    SETTINGS_EDIT = "settings.edit"
+    TOKEN_OWN = "token.own"  # noqa: S105 - one's own tokens, never stronger than oneself
+    SERVICE_ACCOUNT_MANAGE = "service_account.manage"
+    AUDIT_VIEW = "audit.view"
+    AUDIT_EXPORT = "audit.export"
 
 
 def grant(permission: StrEnum, *, to: Iterable[Role]) -> None:
@@ -44,6 +49,11 @@ grant(WorkspacePermission.WORKSPACE_LEAVE, to=Role)
 grant(WorkspacePermission.MEMBER_VIEW, to=[Role.OWNER, Role.ADMIN, Role.OPERATOR, Role.VIEWER])
 grant(WorkspacePermission.MEMBER_MANAGE, to=[Role.OWNER, Role.ADMIN])
 grant(WorkspacePermission.OWNERSHIP_TRANSFER, to=[Role.OWNER])
+grant(WorkspacePermission.SETTINGS_EDIT, to=[Role.OWNER, Role.ADMIN])
+grant(WorkspacePermission.TOKEN_OWN, to=Role)
+grant(WorkspacePermission.SERVICE_ACCOUNT_MANAGE, to=[Role.OWNER, Role.ADMIN])
+grant(WorkspacePermission.AUDIT_VIEW, to=[Role.OWNER, Role.ADMIN, Role.AUDITOR])
+grant(WorkspacePermission.AUDIT_EXPORT, to=[Role.OWNER, Role.ADMIN, Role.AUDITOR])
 
 
 def requires(permission: StrEnum) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -9,7 +9,26 @@ from workspaces.roles import Role
 class FleetPermission(StrEnum):
     PROJECT_VIEW = "project.view"
     PROJECT_EDIT = "project.edit"
+    AGENT_VIEW = "agent.view"
+    AGENT_EDIT = "agent.edit"
+    PROMPT_VIEW = "prompt.view"
+    PROMPT_EDIT = "prompt.edit"
+    CREDENTIAL_VIEW = "credential.view"  # names and what is known of a value, never the value
+    CREDENTIAL_MANAGE = "credential.manage"
+    HISTORY_VIEW = "history.view"
+    HISTORY_EXPORT = "history.export"
 
 
-grant(FleetPermission.PROJECT_VIEW, to=[Role.OWNER, Role.ADMIN, Role.OPERATOR, Role.VIEWER])
-grant(FleetPermission.PROJECT_EDIT, to=[Role.OWNER, Role.ADMIN, Role.OPERATOR])
+READERS = [Role.OWNER, Role.ADMIN, Role.OPERATOR, Role.VIEWER]
+EDITORS = [Role.OWNER, Role.ADMIN, Role.OPERATOR]
+
+grant(FleetPermission.PROJECT_VIEW, to=READERS)
+grant(FleetPermission.PROJECT_EDIT, to=EDITORS)
+grant(FleetPermission.AGENT_VIEW, to=READERS)
+grant(FleetPermission.AGENT_EDIT, to=EDITORS)
+grant(FleetPermission.PROMPT_VIEW, to=READERS)
+grant(FleetPermission.PROMPT_EDIT, to=EDITORS)
+grant(FleetPermission.CREDENTIAL_VIEW, to=[*EDITORS, Role.AUDITOR])
+grant(FleetPermission.CREDENTIAL_MANAGE, to=[Role.OWNER, Role.ADMIN])
+grant(FleetPermission.HISTORY_VIEW, to=READERS)
+grant(FleetPermission.HISTORY_EXPORT, to=EDITORS)

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from allauth.usersessions.models import UserSession
@@ -26,58 +26,22 @@ from django.urls import reverse
 from accounts.models import User
 from tests import postgres
 from tests.addresses import Address, addresses
-from tests.factories import MembershipFactory, ProjectFactory, UserFactory, WorkspaceFactory
+from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory
 from tests.isolation.stored import BOOKKEEPING, restore, stored, workspaces_of
+from tests.isolation.url_rows import ROWS, things
+from tests.isolation.url_rows.row import MEMBERS, Row, Things
 from workspaces.models import Membership, Workspace
 from workspaces.roles import Role
 from workspaces.scope import platform_scope
 
 pytestmark = pytest.mark.xdist_group("url_table")  # all of it shares one set of data
 
-MEMBERS = ["owner", "admin", "operator", "viewer", "auditor"]
-READERS = {"owner", "admin", "operator", "viewer"}
-EDITORS = {"owner", "admin", "operator"}
-MANAGERS = {"owner", "admin"}
 # `both` is an admin in acme and the owner of globex; `stranger` an owner of globex only. `removed`
 # was a member of acme, and `staff` provisions workspaces without being in one.
 NO_MEMBERS = ["stranger", "outsider", "staff", "removed"]
 SIGNED_OUT = ["anonymous", "deactivated"]
 PEOPLE = [*MEMBERS, "both", *NO_MEMBERS, *SIGNED_OUT]
 METHODS = ["GET", "HEAD", "POST", "DELETE"]
-
-
-@dataclass(frozen=True)
-class Row:
-    """A page of a workspace. `get` and `post` are the answers to those in `may`; others get 403,
-    or 404 outside the workspace. `takes` is the kind of thing that the address names."""
-
-    name: str
-    may: set[str]
-    get: int = 405
-    post: int = 405
-    takes: str = ""
-    sent: dict[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-NAME = {"name": "Sent by the test"}
-ROWS = [
-    Row("workspaces:home", {*MEMBERS}, get=200),
-    Row("workspaces:member-list", READERS, get=200),
-    Row("workspaces:member-role", MANAGERS, post=302, takes="membership", sent={"role": "auditor"}),
-    Row("workspaces:member-remove", MANAGERS, get=200, post=302, takes="membership"),
-    Row("workspaces:leave", {*MEMBERS}, get=200, post=302),
-    Row("workspaces:ownership-transfer", {"owner"}, get=200, post=302),
-    Row("fleet:project-list", READERS, get=200),
-    Row("fleet:project-create", EDITORS, get=200, post=302, sent=NAME),
-    Row("fleet:project-detail", READERS, get=200, takes="project"),
-    Row("fleet:project-rename", EDITORS, get=200, post=302, takes="project", sent=NAME),
-    Row("fleet:project-archive", EDITORS, post=302, takes="project"),
-    Row("fleet:project-restore", EDITORS, post=302, takes="project"),
-    Row("fleet:project-delete", EDITORS, get=200, post=302, takes="project"),
-]
 
 
 @dataclass(frozen=True)
@@ -129,7 +93,7 @@ class World:
     globex: Workspace
     people: dict[str, User]
     clients: dict[str, Client]
-    things: dict[tuple[str, str], UUID]  # (kind, "own" or "foreign") -> id
+    things: dict[str, Things]  # "own" and "foreign"
     built: set[tuple[str, str]]
     cookies: dict[str, Any]
 
@@ -150,14 +114,7 @@ class World:
         self.join(self.globex, "stranger", Role.OWNER)
         past = self.join(self.acme, "removed", Role.OWNER)
         self.join(self.acme, "deactivated", Role.OWNER)
-        self.things = {
-            ("project", "own"): ProjectFactory(workspace=self.acme, name="Kestrel").pk,
-            ("project", "foreign"): ProjectFactory(workspace=self.globex, name="Globex-Kite").pk,
-            ("membership", "own"): MembershipFactory(workspace=self.acme).pk,
-            ("membership", "foreign"): MembershipFactory(
-                workspace=self.globex, user=UserFactory(email="member@globex.test")
-            ).pk,
-        }
+        self.things = {"own": things(self.acme), "foreign": things(self.globex)}
         self.clients = {name: Client() for name in PEOPLE}
         for name, person in self.people.items():
             self.clients[name].force_login(person)
@@ -173,15 +130,15 @@ class World:
     def join(self, workspace: Workspace, name: str, role: Role) -> Membership:
         return MembershipFactory(workspace=workspace, user=self.people[name], role=role)
 
-    def address(self, row: Row, which: str, slug: str = "acme") -> str:
-        thing = self.things.get((row.takes, which), uuid4())
-        return reverse(row.name, args=[slug, thing] if row.takes else [slug])
+    def address(self, row: Row, which: str, slug: str = "acme", own: int = 0) -> str:
+        """`which` is what of: "own", "foreign", "absent". The first `own` things are acme's own."""
+        ids = self.things.get(which, {})
+        named = [ids.get(kind) or uuid4() for kind in row.kinds]
+        named[:own] = [self.things["own"][kind] for kind in row.kinds[:own]]
+        return reverse(row.name, args=[slug, *named, *row.args])
 
-    def sent(self, row: Row) -> dict[str, str]:
-        if row.name == "workspaces:ownership-transfer":
-            heir = self.things["membership", "own"]
-            return {"new_owner": str(heir), "password": "correct horse battery"}
-        return row.sent
+    def sent(self, row: Row) -> dict[str, Any]:
+        return row.sent(self.things["own"]) if callable(row.sent) else row.sent
 
     def ask(
         self, person: str, method: str, address: str, sent: dict[str, str], **more: Any
@@ -253,8 +210,9 @@ def test_every_row_has_its_address() -> None:
     assert set(names) <= {address.name for address in ADDRESSES}
     for row in ROWS:
         (address,) = [address for address in ADDRESSES if address.name == row.name]
-        assert (f"<uuid:{row.takes}_id>" in address.route) == bool(row.takes)
-        assert address.route.count("<") == 1 + bool(row.takes), "what else does the address name?"
+        assert re.findall(r"<uuid:(\w+)_id>", address.route) == list(row.kinds)
+        named = 1 + len(row.kinds) + len(row.args)
+        assert address.route.count("<") == named, "what else does the address name?"
 
 
 @pytest.mark.parametrize("person", PEOPLE)
@@ -300,6 +258,24 @@ def test_foreign_things_answer_as_absent_ones(world: World, row: Row, person: st
             assert answers["foreign"] == answers["absent"], f"{method} by {person}"
         assert "globex" not in answers["foreign"][1].lower()
     assert world.stored() == before
+
+
+@pytest.mark.parametrize("person", ["owner", "both"])
+@pytest.mark.parametrize("row", [row for row in ROWS if len(row.kinds) > 1], ids=str)
+def test_foreign_things_under_ones_own_answer_as_absent_ones(
+    world: World, row: Row, person: str
+) -> None:
+    for own in range(1, len(row.kinds)):
+        for method in METHODS:
+            foreign, absent = (
+                world.ask(person, method, world.address(row, which, own=own), world.sent(row))
+                for which in ("foreign", "absent")
+            )
+
+            assert comparable(foreign) == comparable(absent), f"{method} by {person}"
+            usual = expected(row, person, method)
+            assert foreign.status_code == (404 if usual in (200, 302) else usual)
+    assert world.stored() == world.built
 
 
 @pytest.mark.parametrize("person", ["owner", "both", "stranger"])
@@ -443,12 +419,14 @@ def test_ownership_goes_to_a_member_of_the_workspace_only(world: World) -> None:
     address = reverse("workspaces:ownership-transfer", args=["acme"])
     before = world.stored()
     answers = []
-    for heir in (world.things["membership", "foreign"], uuid4()):
+    for heir in (world.things["foreign"]["membership"], uuid4()):
         sent = {"new_owner": str(heir), "password": "correct horse battery"}
         answers.append(client.post(address, sent))
 
     assert [answer.status_code for answer in answers] == [422, 422]
     assert comparable(answers[0])[1] == comparable(answers[1])[1]
     assert world.stored() == before
-    assert client.post(address, world.sent(ROWS[5])).status_code == 302
+    heir = world.things["own"]["membership"]
+    sent = {"new_owner": str(heir), "password": "correct horse battery"}
+    assert client.post(address, sent).status_code == 302
     assert workspaces_of(before ^ world.stored()) == {str(world.acme.pk)}

@@ -168,7 +168,9 @@ OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
     "no key to refer to": (
         "ALTER TABLE fleet_project DROP CONSTRAINT fleet_project_isolation CASCADE",
         [
+            "fleet_agent: key project_id: no foreign key holds it",
             "fleet_project: key: no unique (workspace_id, id)",
+            "fleet_task: key project_id: no foreign key holds it",
             "isolation_models_note: key project_id: no foreign key holds it",
         ],
     ),

@@ -1,4 +1,4 @@
-"""What a workspace's fleet is made of."""
+"""A group of agents."""
 
 from typing import Any, ClassVar
 

@@ -1,0 +1,38 @@
+"""What a workspace's fleet is made of."""
+
+from agenhood.fleet.models.agent import (
+    Agent,
+    AgentRevision,
+    AgentSecret,
+    AgentTemplate,
+    CredentialGrant,
+)
+from agenhood.fleet.models.credential import Credential, CredentialVersion
+from agenhood.fleet.models.history import (
+    Artifact,
+    Conversation,
+    Event,
+    SavedView,
+    Task,
+)
+from agenhood.fleet.models.project import Project
+from agenhood.fleet.models.prompt import Prompt, PromptLabel, PromptVersion
+
+__all__ = [
+    "Agent",
+    "AgentRevision",
+    "AgentSecret",
+    "AgentTemplate",
+    "Artifact",
+    "Conversation",
+    "Credential",
+    "CredentialGrant",
+    "CredentialVersion",
+    "Event",
+    "Project",
+    "Prompt",
+    "PromptLabel",
+    "PromptVersion",
+    "SavedView",
+    "Task",
+]
