@@ -168,8 +168,8 @@ OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
     "no key to refer to": (
         "ALTER TABLE fleet_project DROP CONSTRAINT fleet_project_isolation CASCADE",
         [
-            "fleet_agent: key project_id: no foreign key holds it",
             "fleet_project: key: no unique (workspace_id, id)",
+            "fleet_agent: key project_id: no foreign key holds it",
             "fleet_task: key project_id: no foreign key holds it",
             "isolation_models_note: key project_id: no foreign key holds it",
         ],
