@@ -33,5 +33,10 @@ class LogFilter(logging.Filter):
         return True
 
 
+def current_request_id() -> str:
+    """Return the id of the request that is answered here, "-" outside one."""
+    return _request_id.get()
+
+
 def context(request: HttpRequest) -> dict[str, str]:
-    return {"request_id": _request_id.get()}
+    return {"request_id": current_request_id()}
