@@ -8,6 +8,7 @@ REQUIREMENTS = @$(PYTHON) -m agenhood.launcher.bootstrap
 # What `check --deploy` wants to see in production; nothing is started with it.
 PRODUCTION = AGENHOOD_ENV_FILE= AGENHOOD_MODE=production AGENHOOD_ALLOWED_HOSTS=console.example.org \
 	AGENHOOD_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEF \
+	AGENHOOD_MASTER_KEY=b25seS1mb3ItY2hlY2tzLTAxMjM0NTY3ODktYWJjZGU= \
 	DATABASE_URL="postgresql://agenhood_app@/agenhood?host=/nowhere" EMAIL_URL=smtp://mail.example.org:25
 
 .DEFAULT_GOAL = help

@@ -11,6 +11,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.master_key import KeyRing
 from agenhood.launcher.paths import data_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -34,6 +35,11 @@ if PRODUCTION and (
     len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5 or SECRET_KEY.startswith("django-insecure-")
 ):
     raise ImproperlyConfigured("AGENHOOD_SECRET_KEY must be random and 50 characters or longer.")
+
+# Opens the workspaces' keys, which open their secrets: accounts/master_key.py.
+AGENHOOD_MASTER_KEY = env.str("AGENHOOD_MASTER_KEY", "")
+if PRODUCTION or AGENHOOD_MASTER_KEY:
+    KeyRing.parse(AGENHOOD_MASTER_KEY)
 
 
 def words(name: str, default: list[str]) -> list[str]:

@@ -49,6 +49,7 @@ def environment(url: str) -> dict[str, str]:
         "AGENHOOD_ENV_FILE": "",
         "AGENHOOD_MODE": "development",
         "AGENHOOD_SECRET_KEY": "a key for measurements only",
+        "AGENHOOD_MASTER_KEY": "b25seS1mb3ItbWVhc3VyZW1lbnRzLTAxMjM0NTY3ODk=",
         "DATABASE_URL": url,
         "EMAIL_URL": "dummymail://",
         "DJANGO_SETTINGS_MODULE": "agenhood.settings",

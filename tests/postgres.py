@@ -50,6 +50,7 @@ os.environ |= {
     "AGENHOOD_ENV_FILE": "",
     "AGENHOOD_MODE": "development",
     "AGENHOOD_SECRET_KEY": "a key for tests only",
+    "AGENHOOD_MASTER_KEY": "b25seS1mb3ItdGVzdHMtMDEyMzQ1Njc4OS1hYmNkZWY=",
     "AGENHOOD_ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
     "AGENHOOD_DATABASE_POOL": "0",
     "DATABASE_URL": url(APP).replace(f"={server.socket_folder}&", f"={POOLER}&")

@@ -15,6 +15,7 @@ from tests.postgres import ROOT
 PRODUCTION = {
     "AGENHOOD_ENV_FILE": "",
     "AGENHOOD_SECRET_KEY": "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEF",
+    "AGENHOOD_MASTER_KEY": "b25seS1mb3ItdGVzdHMtMDEyMzQ1Njc4OS1hYmNkZWY=",
     "AGENHOOD_ALLOWED_HOSTS": "console.example.org",
     "DATABASE_URL": "postgresql://agenhood_app@/agenhood",
     "EMAIL_URL": "smtp://mail.example.org:25",
@@ -51,6 +52,10 @@ def test_production_is_what_nobody_has_to_choose():
         ({"AGENHOOD_SECRET_KEY": "short"}, "AGENHOOD_SECRET_KEY"),
         ({"AGENHOOD_SECRET_KEY": "django-insecure-" + "0123456789" * 5}, "AGENHOOD_SECRET_KEY"),
         ({"AGENHOOD_SECRET_KEY": "a" * 60}, "AGENHOOD_SECRET_KEY"),
+        ({"AGENHOOD_MASTER_KEY": None}, "AGENHOOD_MASTER_KEY"),
+        ({"AGENHOOD_MASTER_KEY": ""}, "AGENHOOD_MASTER_KEY"),
+        ({"AGENHOOD_MASTER_KEY": "c2hvcnQ="}, "AGENHOOD_MASTER_KEY"),
+        ({"AGENHOOD_MASTER_KEY": "A" * 43 + "="}, "AGENHOOD_MASTER_KEY"),
         ({"AGENHOOD_ALLOWED_HOSTS": None}, "AGENHOOD_ALLOWED_HOSTS"),
         ({"AGENHOOD_ALLOWED_HOSTS": ""}, "AGENHOOD_ALLOWED_HOSTS"),
         ({"AGENHOOD_ALLOWED_HOSTS": "*"}, "AGENHOOD_ALLOWED_HOSTS"),

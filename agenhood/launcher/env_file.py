@@ -3,6 +3,7 @@
 What an operator adds to it is kept; settings.py reads it for what the environment lacks.
 """
 
+import base64
 import os
 import secrets
 from pathlib import Path
@@ -42,12 +43,14 @@ def update(file: Path, values: dict[str, str]) -> None:
 
 
 def settings(file: Path) -> dict[str, str]:
-    """Return the file's settings; on the first start makes the secret key and chooses the mode."""
+    """Return the file's settings; makes the keys that it lacks, and chooses the mode."""
     known = read(file)
     update(
         file,
         {
             "AGENHOOD_SECRET_KEY": known.get("AGENHOOD_SECRET_KEY") or secrets.token_urlsafe(50),
+            "AGENHOOD_MASTER_KEY": known.get("AGENHOOD_MASTER_KEY")
+            or base64.b64encode(secrets.token_bytes(32)).decode(),
             "AGENHOOD_MODE": known.get("AGENHOOD_MODE")
             or os.environ.get("AGENHOOD_MODE")
             or "development",

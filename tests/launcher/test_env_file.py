@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 
 from agenhood.launcher import env_file
@@ -20,6 +22,7 @@ def test_secrets_are_made_once_and_for_the_owner_only(file):
 
     assert written.st_mode & 0o777 == 0o600
     assert len(first["AGENHOOD_SECRET_KEY"]) >= 50
+    assert len(base64.b64decode(first["AGENHOOD_MASTER_KEY"], validate=True)) == 32
     assert first["AGENHOOD_MODE"] == "development"
     assert env_file.role_passwords(file) == passwords
     env_file.update(file, urls)
@@ -30,6 +33,7 @@ def test_secrets_are_made_once_and_for_the_owner_only(file):
 def test_two_instances_have_different_secrets(tmp_path):
     one, other = (env_file.settings(tmp_path / name) for name in ("one", "other"))
     assert one["AGENHOOD_SECRET_KEY"] != other["AGENHOOD_SECRET_KEY"]
+    assert one["AGENHOOD_MASTER_KEY"] != other["AGENHOOD_MASTER_KEY"]
 
 
 def test_what_an_operator_wrote_is_kept(file):
@@ -39,6 +43,7 @@ def test_what_an_operator_wrote_is_kept(file):
 
     assert known["EMAIL_URL"] == "smtp://mail.example.org:25"
     assert known["AGENHOOD_SECRET_KEY"] == "mine"
+    assert known["AGENHOOD_MASTER_KEY"], "an instance from before there was one gets one"
     assert "# mail" in file.read_text()
     assert file.stat().st_mode & 0o777 == 0o600
 
