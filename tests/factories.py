@@ -12,6 +12,7 @@ from accounts.provisioning import account_for
 from agenhood.fleet.models import (
     Agent,
     AgentRevision,
+    AgentSecret,
     AgentTemplate,
     Artifact,
     Conversation,
@@ -150,6 +151,18 @@ class AgentRevisionFactory(_OfSomebody):
     agent = factory.SubFactory(AgentFactory, workspace=factory.SelfAttribute("..workspace"))
     number = 1
     configuration = factory.Dict({})
+
+
+class AgentSecretFactory(WorkspaceOwnedFactory):
+    """Its value does not open: nobody sealed it."""
+
+    class Meta:
+        model = AgentSecret
+
+    agent = factory.SubFactory(AgentFactory, workspace=factory.SelfAttribute("..workspace"))
+    variable = factory.Sequence("SECRET_{}".format)
+    sealed = b"not a sealed value"
+    set_in = 1
 
 
 class AgentTemplateFactory(_OfSomebody):

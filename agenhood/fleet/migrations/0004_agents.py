@@ -277,6 +277,7 @@ class Migration(migrations.Migration):
                 ),
                 ("sealed", models.BinaryField()),
                 ("last_four", models.CharField(blank=True, editable=False, max_length=4)),
+                ("set_in", models.PositiveIntegerField(editable=False)),
                 ("changed_at", models.DateTimeField(auto_now=True)),
                 (
                     "agent",

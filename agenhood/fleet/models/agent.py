@@ -23,6 +23,13 @@ def _between(low: int, high: int) -> list[Any]:
 
 
 class AgentQuerySet(ScopedQuerySet["Agent"]):
+    def named_like(self, words: str) -> "AgentQuerySet":
+        """Keep agents whose name contains each of the words, in any case and order."""
+        found = self
+        for word in words.split():
+            found = found.filter(name__icontains=word)
+        return found
+
     def active(self) -> "AgentQuerySet":
         return self.exclude(state=Agent.State.ARCHIVED)
 
@@ -34,6 +41,8 @@ class Agent(WorkspaceOwned):
     """A long-lived worker that runs tasks inside its own sandbox.
 
     Its fields are its configuration now; each saved configuration is an AgentRevision, too.
+    `tools` is a list of {"name", "ask_first"}, `network_hosts` of host names, `environment` has
+    the plain values by name. Agents are archived, never deleted: history speaks of them.
     """
 
     class State(models.TextChoices):
@@ -155,6 +164,7 @@ class AgentSecret(WorkspaceOwned):
     variable = models.CharField(max_length=60, validators=[validate_variable])
     sealed = models.BinaryField(editable=False)
     last_four = models.CharField(max_length=4, blank=True, editable=False)
+    set_in = models.PositiveIntegerField(editable=False)  # the revision that brought this value
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta(WorkspaceOwned.Meta):
