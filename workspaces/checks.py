@@ -13,9 +13,9 @@ from django.db import models
 
 from workspaces.database.constraints import SameWorkspace, WorkspaceIsolation
 from workspaces.managers import ScopedManager, ScopedQuerySet
-from workspaces.models import Membership, Workspace, WorkspaceOwned
+from workspaces.models import MasterKeyCheck, Membership, Workspace, WorkspaceOwned
 
-CONTROL_MODELS = {Workspace, Membership}
+CONTROL_MODELS = {Workspace, Membership, MasterKeyCheck}
 
 
 @checks.register("workspaces")

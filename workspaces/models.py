@@ -186,3 +186,7 @@ def adopt(row: Any) -> None:
         named = field.is_cached(row) and getattr(row, field.name) if field.is_relation else None
         if isinstance(named, WorkspaceOwned) and named.workspace_id not in (None, active):
             raise WorkspaceMismatch(f"The {field.verbose_name} is of another workspace.")
+
+
+# Derived from what stands above; Django looks for an app's models here.
+from workspaces.secrets.models import MasterKeyCheck, WorkspaceKey  # noqa: E402, F401

@@ -1,4 +1,4 @@
-"""What migrations 0002 and 0003 made of the control tables, as the catalogue words it."""
+"""What migrations 0002, 0003 and 0005 made of the control tables, as the catalogue words it."""
 
 from workspaces.database.constraints import TRIGGER
 from workspaces.database.roles import APP, OWNER, PLATFORM
@@ -9,6 +9,7 @@ USER = "accounts_user"
 ADDRESS = "account_emailaddress"
 SESSION = "django_session"
 SESSION_OF_USER = "usersessions_usersession"
+KEY_CHECK = "workspaces_masterkeycheck"
 
 _HERE = "(SELECT workspaces.active_id())"
 _ME = "(SELECT workspaces.active_user_id())"
@@ -46,6 +47,10 @@ POLICIES_OF: dict[str, dict[tuple[str, str, str], tuple[str, str]]] = {
     ADDRESS: _SIGN_IN | {("platform", "*", PLATFORM): ("true", "true")},
     SESSION: _SIGN_IN,
     SESSION_OF_USER: _SIGN_IN,
+    KEY_CHECK: {
+        ("every_start", "r", APP): ("true", ""),
+        ("outside_workspaces", "a", APP): ("", _OUTSIDE),
+    },
 }
 TRIGGERS_OF = {
     WORKSPACE: {"new_workspace_has_owner"},
@@ -54,6 +59,7 @@ TRIGGERS_OF = {
     ADDRESS: set(),
     SESSION: set(),
     SESSION_OF_USER: set(),
+    KEY_CHECK: set(),
 }
 
 ROWS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
@@ -62,6 +68,7 @@ ROWS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 APP_MAY: dict[str, set[str]] = {
     WORKSPACE: {"SELECT", "UPDATE (name)", "UPDATE (colour)"},
     USER: {"SELECT", "UPDATE"},
+    KEY_CHECK: {"SELECT", "INSERT"},
     "django_admin_log": set(),
 }
 PLATFORM_MAY: dict[str, set[str]] = {
