@@ -1,103 +1,23 @@
-"""Keyset paging: a page starts after a row, not at a number, so that deep pages cost no more."""
+"""Keyset paging, by name and by newest, as `workspaces.paging` has it."""
 
-from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
+from workspaces.paging import (
+    CAP,
+    PAGE_SIZE,
+    Count,
+    Page,
+    capped_count,
+    page_by_name,
+    page_by_newest,
+    page_by_number,
+)
 
-from django.db.models import F, QuerySet, Value
-from django.db.models.functions import Lower
-from django.http import QueryDict
-
-PAGE_SIZE = 25
-CAP = 10_000  # beyond it nobody needs the number, and counting on would cost more and more
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Rows in order, and the query strings of the pages before and after, "" where none is."""
-
-    rows: list[Any]
-    previous: str
-    next: str
-
-
-def page_by_name(rows: QuerySet[Any], query: QueryDict, size: int = PAGE_SIZE) -> Page:
-    """Return the page of `rows` that the query string asks for by `after` or `before`, a name.
-
-    `rows` is sorted by `name`, upper and lower case alike, which must be unique in it.
-    """
-    backwards = bool(query.get("before"))
-    start = _without_nul(query.get("before") or query.get("after") or "")
-    rows = rows.alias(key=Lower("name"))
-    if start:
-        key = Lower(Value(start))
-        rows = rows.filter(key__lt=key) if backwards else rows.filter(key__gt=key)
-    ordered = rows.order_by(F("key").desc() if backwards else F("key").asc())
-    found = list(ordered[: size + 1])
-    more, found = len(found) > size, found[:size]
-    if backwards:
-        found.reverse()
-    has_previous, has_next = (more, bool(start)) if backwards else (bool(start), more)
-    return Page(
-        found,
-        _link(query, before=found[0].name) if found and has_previous else "",
-        _link(query, after=found[-1].name) if found and has_next else "",
-    )
-
-
-def page_by_newest(rows: QuerySet[Any], query: QueryDict, size: int = PAGE_SIZE) -> Page:
-    """Return the page of `rows`, newest first, that the query string asks for.
-
-    `after` asks for rows older than the id that it holds, `before` for newer ones. Ids are UUIDv7,
-    which begin with the time; a position that is none is the start.
-    """
-    backwards = bool(query.get("before"))
-    start = _id(query.get("before") or query.get("after") or "")
-    if start:
-        rows = rows.filter(pk__gt=start) if backwards else rows.filter(pk__lt=start)
-    found = list(rows.order_by("pk" if backwards else "-pk")[: size + 1])
-    more, found = len(found) > size, found[:size]
-    if backwards:
-        found.reverse()
-    has_previous, has_next = (more, bool(start)) if backwards else (bool(start), more)
-    return Page(
-        found,
-        _link(query, before=str(found[0].pk)) if found and has_previous else "",
-        _link(query, after=str(found[-1].pk)) if found and has_next else "",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How many rows there are, or that there are more than `number`."""
-
-    number: int
-    is_capped: bool
-
-    def __str__(self) -> str:
-        return f"{self.number:,}{'+' if self.is_capped else ''}"
-
-
-def capped_count(rows: QuerySet[Any], cap: int = CAP) -> Count:
-    """Count `rows` in one statement, which stops at the first beyond `cap`."""
-    number = rows.order_by()[: cap + 1].count()
-    return Count(min(number, cap), number > cap)
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
-
-def _link(query: QueryDict, **position: str) -> str:
-    link = query.copy()
-    for name in ("after", "before"):
-        link.pop(name, None)
-    link.update(position)
-    return "?" + link.urlencode()
-
-
-def _without_nul(text: str) -> str:
-    return text.replace("\0", "")  # PostgreSQL's text has no such character
+__all__ = [
+    "CAP",
+    "PAGE_SIZE",
+    "Count",
+    "Page",
+    "capped_count",
+    "page_by_name",
+    "page_by_newest",
+    "page_by_number",
+]
