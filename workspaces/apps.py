@@ -6,6 +6,10 @@ class WorkspacesConfig(AppConfig):
     name = "workspaces"
 
     def ready(self) -> None:
+        from accounts import master_key
         from workspaces import checks  # noqa: F401 - registers the system checks
+        from workspaces.secrets import key_check, keys  # noqa: F401 - the same
+
+        master_key.on_rotation("workspaces' keys", keys.rewrap_all)
 
         autodiscover_modules("permissions", "sections", "home")

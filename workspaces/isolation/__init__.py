@@ -5,6 +5,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from workspaces.isolation import keys, objects, roles, tables
 from workspaces.isolation.finding import Finding
+from workspaces.secrets.key_check import refuse_wrong_master_key
 
 
 def findings(using: str = DEFAULT_DB_ALIAS) -> list[Finding]:
@@ -24,10 +25,12 @@ def faults(using: str = DEFAULT_DB_ALIAS) -> list[Finding]:
 
 
 def refuse_unsafe_start() -> None:
-    """Raise ImproperlyConfigured, naming each fault, rather than serve from such a database."""
+    """Raise ImproperlyConfigured, naming each fault, rather than serve from such a database, or
+    with a master key that is not its own."""
     found = faults()
     if found:
         lines = "\n".join(f"  {fault.table}: {fault.check}: {fault.detail}" for fault in found)
         raise ImproperlyConfigured(
             f"The database does not keep workspaces apart, so Agenhood does not start:\n{lines}"
         )
+    refuse_wrong_master_key()
