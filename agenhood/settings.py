@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "template_partials",
+    "procrastinate.contrib.django",
 ]
 
 MIDDLEWARE = [
@@ -130,6 +131,10 @@ if "AGENHOOD_OWNER_DATABASE_URL" in env.ENVIRON:
     DATABASES["owner"] = env.db("AGENHOOD_OWNER_DATABASE_URL")  # `migrate --database owner`
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Jobs are waited for with LISTEN, which PgBouncer in transaction mode does not carry: where one
+# stands in front of the database, this names the database itself.
+WORKER_DATABASE_URL = env.str("AGENHOOD_WORKER_DATABASE_URL", "") or env.str("DATABASE_URL")
+
 # Shared by all processes without another service; rate limits are counted in it.
 CACHES = {
     "default": {
@@ -146,6 +151,7 @@ WORKSPACES_SHARED_APPS = [
     "admin",
     "auth",
     "contenttypes",
+    "procrastinate",  # the queue: jobs of all workspaces, which hold ids only
     "sessions",
     "usersessions",
 ]
@@ -260,5 +266,8 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "procrastinate": {"level": "WARNING"},  # workspaces.jobs says in a line how a job ended
+    },
 }

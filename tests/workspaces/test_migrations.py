@@ -75,7 +75,8 @@ def test_row_security_is_taken_back_and_made_again_as_it_was(scratch: str, manag
     back = manage("migrate", "--database", "owner", "workspaces", "0001")
     assert back.returncode == 0, back.stderr
     taken = catalogue(scratch)
-    assert [row for row in taken if row[0] in {"policy", "function", "trigger"}] == []
+    ours = [row for row in taken if not row[1].startswith("procrastinate_")]
+    assert [row for row in ours if row[0] in {"policy", "function", "trigger"}] == []
     assert manage("check_isolation").returncode == 1
 
     forth = manage("migrate", "--database", "owner")
