@@ -189,5 +189,6 @@ def adopt(row: Any) -> None:
 
 
 # Derived from what stands above; Django looks for an app's models here.
+from workspaces.audit.models import AuditEntry, AuditHead, AuditStub  # noqa: E402, F401
 from workspaces.exports.models import Export  # noqa: E402, F401
 from workspaces.secrets.models import MasterKeyCheck, WorkspaceKey  # noqa: E402, F401

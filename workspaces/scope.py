@@ -15,6 +15,7 @@ Four kinds, each a context manager:
 import asyncio
 import inspect
 import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType, TracebackType
@@ -102,6 +103,17 @@ def platform_is_active() -> bool:
     return isinstance(open_scope(), PlatformScope)
 
 
+_last_writes: list[Callable[[BaseDatabaseWrapper], None]] = []
+
+
+def before_leaving(write: Callable[[BaseDatabaseWrapper], None]) -> None:
+    """Have every scope that ends well call `write`, as the last thing inside it.
+
+    What that raises ends the scope as if its block had raised it.
+    """
+    _last_writes.append(write)
+
+
 class _ScopedTransaction:
     """Opens a transaction, tells it the scope, and takes both back on the way out.
 
@@ -161,6 +173,14 @@ class _ScopedTransaction:
         connection, atomic = self._connection, self._atomic
         assert atomic is not None  # noqa: S101 - entered, else there is nothing to leave
         self._atomic = None
+        failure = None
+        if self._own is not None and kind is None and not connection.needs_rollback:
+            try:
+                for write in _last_writes:
+                    write(connection)
+            except BaseException as raised:
+                failure = raised
+                kind, error, traceback = type(raised), raised, raised.__traceback__
         try:
             if self._own is not None:
                 # Closed before the commit: what runs on commit is no longer in the scope.
@@ -172,6 +192,8 @@ class _ScopedTransaction:
                     set_locally(connection, {name: _UNSET.get(name, "") for name in self.settings})
         finally:
             atomic.__exit__(kind, error, traceback)
+        if failure is not None:
+            raise failure
 
     def _leave_if_entered(self) -> None:
         if self._atomic is not None:

@@ -1,4 +1,4 @@
-"""What migrations 0002, 0003 and 0005 made of the control tables, as the catalogue words it."""
+"""What migrations 0002 to 0005 made of control tables and audit trail, as the catalogue says it."""
 
 from workspaces.database.constraints import TRIGGER
 from workspaces.database.roles import APP, OWNER, PLATFORM
@@ -9,6 +9,9 @@ USER = "accounts_user"
 ADDRESS = "account_emailaddress"
 SESSION = "django_session"
 SESSION_OF_USER = "usersessions_usersession"
+AUDIT_ENTRY = "workspaces_auditentry"
+AUDIT_HEAD = "workspaces_audithead"
+AUDIT_STUB = "workspaces_auditstub"
 KEY_CHECK = "workspaces_masterkeycheck"
 
 _HERE = "(SELECT workspaces.active_id())"
@@ -60,9 +63,12 @@ TRIGGERS_OF = {
     SESSION: set(),
     SESSION_OF_USER: set(),
     KEY_CHECK: set(),
+    AUDIT_ENTRY: {"chain_audit_entry"},
+    AUDIT_HEAD: {"guard_audit_head"},
 }
 
 ROWS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
+_MOVE_HEAD = {"INSERT", "SELECT", "UPDATE (number)", "UPDATE (time)", "UPDATE (hash)"}
 # Where the console may do less than that, and all that the platform may do at all. A privilege on a
 # table includes the same on its columns.
 APP_MAY: dict[str, set[str]] = {
@@ -70,6 +76,9 @@ APP_MAY: dict[str, set[str]] = {
     USER: {"SELECT", "UPDATE"},
     KEY_CHECK: {"SELECT", "INSERT"},
     "django_admin_log": set(),
+    AUDIT_ENTRY: {"SELECT", "INSERT"},
+    AUDIT_HEAD: _MOVE_HEAD,
+    AUDIT_STUB: {"SELECT", "UPDATE (signature)"},
 }
 PLATFORM_MAY: dict[str, set[str]] = {
     WORKSPACE: {"SELECT", "INSERT", "UPDATE"},
@@ -78,4 +87,6 @@ PLATFORM_MAY: dict[str, set[str]] = {
     ADDRESS: {"SELECT", "INSERT", "UPDATE"},
     "django_admin_log": {"SELECT", "INSERT"},
     "django_content_type": {"SELECT", "INSERT"},
+    AUDIT_ENTRY: {"INSERT"},
+    AUDIT_HEAD: _MOVE_HEAD,
 }

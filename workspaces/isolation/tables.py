@@ -124,6 +124,7 @@ def _check_owned(table: Table) -> Iterator[Finding]:
     yield finding(table.name, "not null", not table.workspace_not_null, "workspace_id may be NULL")
     yield finding(table.name, "immutable", not table.has_trigger, "workspace_id may change")
     yield finding(table.name, "kind", table.kind == "f", "row security skips foreign tables")
+    yield _own_triggers(table)
 
 
 def _policy_fault(policies: list[Policy]) -> str:
@@ -162,8 +163,12 @@ def _check_control(table: Table) -> Iterator[Finding]:
     differing = {key[0] for key in found.keys() | wanted if found.get(key) != wanted.get(key)}
     differing |= {policy.name for policy in table.policies if not policy.permissive}
     yield finding(table.name, "policy", differing and f"not as migrated: {sorted(differing)}")
-    missing = TRIGGERS_OF[table.name] - set(table.triggers)
-    yield finding(table.name, "own triggers", missing and f"missing triggers: {sorted(missing)}")
+    yield _own_triggers(table)
+
+
+def _own_triggers(table: Table) -> Finding:
+    missing = TRIGGERS_OF.get(table.name, set()) - set(table.triggers)
+    return finding(table.name, "own triggers", missing and f"missing triggers: {sorted(missing)}")
 
 
 def _check_grants(table: Table) -> Iterator[Finding]:
