@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from accounts.master_key import KeyRing
 from agenhood.launcher.paths import data_folder
+from agenhood.storages import storage
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -242,8 +243,18 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else None
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = not PRODUCTION
+FILES = {
+    "folder": Path(env.str("AGENHOOD_FILES", "") or data_folder() / "files"),
+    "url": env.str("AGENHOOD_FILES_URL", ""),
+    "access_key": env.str("AGENHOOD_FILES_ACCESS_KEY", ""),
+    "secret_key": env.str("AGENHOOD_FILES_SECRET_KEY", ""),
+}
+ARTIFACT_MAX_BYTES = env.int("AGENHOOD_ARTIFACT_MAX_MB", 100) * 10**6
+EXPORT_MAX_BYTES = env.int("AGENHOOD_EXPORT_MAX_MB", 1000) * 10**6
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "artifacts": storage("artifacts", **FILES),
+    "exports": storage("exports", **FILES),
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if PRODUCTION

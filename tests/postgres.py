@@ -57,6 +57,7 @@ os.environ |= {
     if POOLER
     else url(APP),
     "EMAIL_URL": "memorymail://",
+    "AGENHOOD_FILES": str(DATA / "files"),
 }
 os.environ.pop("AGENHOOD_OWNER_DATABASE_URL", None)
 

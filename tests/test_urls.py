@@ -51,6 +51,8 @@ ROLES = {
     WorkspacePermission.SERVICE_ACCOUNT_MANAGE: {Role.OWNER, Role.ADMIN},
     WorkspacePermission.AUDIT_VIEW: {Role.OWNER, Role.ADMIN, Role.AUDITOR},
     WorkspacePermission.AUDIT_EXPORT: {Role.OWNER, Role.ADMIN, Role.AUDITOR},
+    WorkspacePermission.EXPORT_OWN: EVERYBODY - {Role.VIEWER},
+    WorkspacePermission.EXPORT_ALL: {Role.OWNER, Role.ADMIN},
     FleetPermission.PROJECT_VIEW: EVERYBODY - {Role.AUDITOR},
     FleetPermission.PROJECT_EDIT: {Role.OWNER, Role.ADMIN, Role.OPERATOR},
     FleetPermission.AGENT_VIEW: EVERYBODY - {Role.AUDITOR},

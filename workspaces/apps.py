@@ -12,4 +12,5 @@ class WorkspacesConfig(AppConfig):
 
         master_key.on_rotation("workspaces' keys", keys.rewrap_all)
 
-        autodiscover_modules("permissions", "sections", "home")
+        autodiscover_modules("permissions", "sections", "home", "exports", "jobs")
+        from workspaces.exports import jobs  # noqa: F401 - registers them

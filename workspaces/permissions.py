@@ -30,6 +30,8 @@ class WorkspacePermission(StrEnum):
     SERVICE_ACCOUNT_MANAGE = "service_account.manage"
     AUDIT_VIEW = "audit.view"
     AUDIT_EXPORT = "audit.export"
+    EXPORT_OWN = "export.own"  # one's own files; what may be in them is the kind's permission
+    EXPORT_ALL = "export.all"
 
 
 def grant(permission: StrEnum, *, to: Iterable[Role]) -> None:
@@ -54,6 +56,8 @@ grant(WorkspacePermission.TOKEN_OWN, to=Role)
 grant(WorkspacePermission.SERVICE_ACCOUNT_MANAGE, to=[Role.OWNER, Role.ADMIN])
 grant(WorkspacePermission.AUDIT_VIEW, to=[Role.OWNER, Role.ADMIN, Role.AUDITOR])
 grant(WorkspacePermission.AUDIT_EXPORT, to=[Role.OWNER, Role.ADMIN, Role.AUDITOR])
+grant(WorkspacePermission.EXPORT_OWN, to=[Role.OWNER, Role.ADMIN, Role.OPERATOR, Role.AUDITOR])
+grant(WorkspacePermission.EXPORT_ALL, to=[Role.OWNER, Role.ADMIN])
 
 
 def requires(permission: StrEnum) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

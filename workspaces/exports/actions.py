@@ -3,6 +3,7 @@
 from django.core.exceptions import PermissionDenied
 from django.http import QueryDict
 
+from workspaces.audit import record
 from workspaces.exports.kinds import kind_of
 from workspaces.exports.models import Export
 from workspaces.models import Membership, Workspace
@@ -45,5 +46,6 @@ def start_export(kind: str, query: QueryDict | str, format: str) -> Export:  # n
     export = Export.objects.create(
         kind=kind, query=text, format=format, requested_by_id=member.user_id
     )
+    record("export.request", export, changes={"query": ("", text), "format": ("", format)})
     write_export.defer(export_id=export.pk)
     return export
