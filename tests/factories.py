@@ -16,6 +16,8 @@ from agenhood.fleet.models import (
     AgentTemplate,
     Artifact,
     Conversation,
+    Credential,
+    CredentialVersion,
     Event,
     Project,
     Prompt,
@@ -24,10 +26,11 @@ from agenhood.fleet.models import (
     SavedView,
     Task,
 )
-from workspaces.models import Membership, Workspace
+from workspaces.models import Membership, Workspace, WorkspaceKey
 from workspaces.provisioning import provision_workspace
 from workspaces.roles import Role
 from workspaces.scope import platform_scope, workspace_scope
+from workspaces.secrets import fingerprint, last_four, seal
 
 
 class UserFactory(DjangoModelFactory):
@@ -134,6 +137,45 @@ class PromptLabelFactory(WorkspaceOwnedFactory):
     )
     prompt = factory.SelfAttribute("version.prompt")
     name = PromptLabel.PRODUCTION
+
+
+class WorkspaceKeyFactory(WorkspaceOwnedFactory):
+    class Meta:
+        model = WorkspaceKey
+
+    wrapped = b"opens nothing"
+
+
+class CredentialFactory(_OfSomebody):
+    """A credential without a value: CredentialVersionFactory makes one with it."""
+
+    class Meta:
+        model = Credential
+
+    name = factory.Sequence("credential-{}".format)
+    kind = Credential.Kind.TOKEN
+
+
+class CredentialVersionFactory(_OfSomebody):
+    """The value `secret` of a credential, which is made too."""
+
+    class Meta:
+        model = CredentialVersion
+
+    credential = factory.SubFactory(
+        CredentialFactory, workspace=factory.SelfAttribute("..workspace")
+    )
+    number = 1
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> CredentialVersion:
+        secret = kwargs.pop("secret", b"only-for-tests-0123456789")
+        with workspace_scope(kwargs["workspace"].pk):
+            version = CredentialVersion(**kwargs)
+            version.sealed = seal(version, "sealed", secret)
+            version.fingerprint, version.last_four = fingerprint(secret), last_four(secret)
+            version.save()
+        return version
 
 
 class AgentFactory(_OfSomebody):

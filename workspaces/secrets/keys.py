@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from accounts import master_key
 from accounts.master_key import CannotOpen
+from workspaces.audit import record
 from workspaces.models import Workspace
 from workspaces.scope import platform_scope, workspace_scope
 from workspaces.secrets.envelope import wrapping_context
@@ -41,6 +42,7 @@ def _rewrap(workspace_id: UUID) -> int:
             return 0
         key.wrapped = wrapped
         key.save(update_fields=["wrapped"])
+        record("key.rotate", key)
     return 1
 
 
@@ -53,3 +55,4 @@ def destroy_key() -> None:
     # A row first, if there is none: a secret that is sealed at this moment waits, and is refused.
     WorkspaceKey.objects.bulk_create([WorkspaceKey(**gone)], ignore_conflicts=True)
     WorkspaceKey.objects.exclude(wrapped=None).update(**gone)
+    record("key.destroy", WorkspaceKey.objects.get())

@@ -33,7 +33,7 @@ class WorkspaceKey(WorkspaceOwned):
         ]
 
     def __str__(self) -> str:
-        return "destroyed key" if self.destroyed_at else "key"
+        return "the workspace's key"
 
 
 class MasterKeyCheck(models.Model):

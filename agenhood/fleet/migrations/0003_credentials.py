@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
                 ),
                 ("fields", models.JSONField(default=dict, editable=False)),
                 ("current_version", models.PositiveIntegerField(default=1, editable=False)),
+                ("edition", models.PositiveIntegerField(default=1, editable=False)),
                 ("expires_at", models.DateTimeField(blank=True, null=True)),
                 ("revoked_at", models.DateTimeField(editable=False, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
@@ -86,9 +87,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("number", models.PositiveIntegerField(editable=False)),
-                ("sealed", models.BinaryField()),
+                ("sealed", models.BinaryField(null=True)),
+                ("forgotten_at", models.DateTimeField(editable=False, null=True)),
                 ("last_four", models.CharField(blank=True, editable=False, max_length=4)),
-                ("fingerprint", models.CharField(editable=False, max_length=64)),
+                ("fingerprint", models.CharField(blank=True, editable=False, max_length=64)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "created_by",
@@ -172,6 +174,17 @@ class Migration(migrations.Migration):
             model_name="credentialversion",
             constraint=models.UniqueConstraint(
                 fields=("workspace", "credential", "number"), name="fleet_credentialversion_number"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="credentialversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("forgotten_at__isnull", False), ("sealed", None)),
+                    models.Q(("forgotten_at", None), ("sealed__isnull", False)),
+                    _connector="OR",
+                ),
+                name="fleet_credentialversion_gone_iff_forgotten",
             ),
         ),
     ]
