@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.timezone import now
+
 from agenhood.fleet.models import (
     Agent,
     Credential,
@@ -127,6 +129,25 @@ def _unusable(name: str, row: Any) -> str:
     return ""
 
 
+def needs(agent: Agent, grants: Iterable[Any]) -> list[str]:
+    """Return what keeps the agent from working as it is set up, a sentence each."""
+    found = []
+    if agent.driver == Agent.Driver.LLM and agent.provider_credential is None:
+        found.append("It has no credential to call its model with.")
+    credentials = [agent.provider_credential, *(grant.credential for grant in grants)]
+    used = {credential.pk: credential for credential in credentials if credential is not None}
+    found += [
+        f"A credential that it uses {'was revoked' if credential.revoked_at else 'has expired'}."
+        for credential in used.values()
+        if credential.revoked_at or (credential.expires_at and credential.expires_at <= now())
+    ]
+    if agent.project.archived_at:
+        found.append("Its project is archived.")
+    if agent.prompt and agent.prompt.archived_at:
+        found.append("Its prompt is archived.")
+    return found
+
+
 LABELS = {
     "name": "Name",
     "description": "Description",
@@ -158,8 +179,8 @@ def lines(document: Mapping[str, Any], *, names_credentials: bool) -> list[Line]
     """
     found = [
         *_basics(document, names_credentials),
-        *_tools(document),
-        *_limits(document),
+        *tool_lines(document),
+        *limit_lines(document),
         *_network(document),
     ]
     for grant in document.get("grants", []):
@@ -189,7 +210,7 @@ def _basics(document: Mapping[str, Any], names_credentials: bool) -> list[Line]:
     return found
 
 
-def _tools(document: Mapping[str, Any]) -> list[Line]:
+def tool_lines(document: Mapping[str, Any]) -> list[Line]:
     allowed = {tool["name"]: tool["ask_first"] for tool in document.get("tools", [])}
     return [
         Line(label, "asks first" if allowed[name] else "allowed", allowed[name], "Tools")
@@ -198,7 +219,7 @@ def _tools(document: Mapping[str, Any]) -> list[Line]:
     ]
 
 
-def _limits(document: Mapping[str, Any]) -> list[Line]:
+def limit_lines(document: Mapping[str, Any]) -> list[Line]:
     return [
         Line(label, f"{document[name]:,} {unit}".strip(), document[name], "Limits")
         for name, (label, unit) in LIMITS.items()

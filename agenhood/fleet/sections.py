@@ -3,6 +3,7 @@
 from agenhood.fleet.permissions import FleetPermission
 from workspaces.sections import Section, add
 
+add(Section("agents", "Agents", "agents", "fleet:agent-list", FleetPermission.AGENT_VIEW, 5))
 add(
     Section(
         "projects", "Projects", "projects", "fleet:project-list", FleetPermission.PROJECT_VIEW, 10

@@ -2,10 +2,71 @@
 
 from django.urls import path
 
-from agenhood.fleet.views import project
+from agenhood.fleet.views import (
+    agent,
+    agent_edit,
+    agent_revisions,
+    agent_templates,
+    project,
+)
 
 app_name = "fleet"
 urlpatterns = [
+    path("agents/", agent.agent_list, name="agent-list"),
+    path("agents/bulk/", agent.agent_bulk, name="agent-bulk"),
+    path("agents/new/", agent_edit.agent_create, name="agent-create"),
+    path("agents/templates/", agent_templates.template_list, name="agent-template-list"),
+    path(
+        "agents/templates/<uuid:template_id>/",
+        agent_templates.template_detail,
+        name="agent-template-detail",
+    ),
+    path(
+        "agents/templates/<uuid:template_id>/rename/",
+        agent_templates.template_rename,
+        name="agent-template-rename",
+    ),
+    path(
+        "agents/templates/<uuid:template_id>/delete/",
+        agent_templates.template_delete,
+        name="agent-template-delete",
+    ),
+    path("agents/<uuid:agent_id>/", agent.agent_detail, name="agent-detail"),
+    path(
+        "agents/<uuid:agent_id>/configuration/",
+        agent.agent_configuration,
+        name="agent-configuration",
+    ),
+    path("agents/<uuid:agent_id>/edit/", agent_edit.agent_edit, name="agent-edit"),
+    path("agents/<uuid:agent_id>/pause/", agent.agent_pause, name="agent-pause"),
+    path("agents/<uuid:agent_id>/resume/", agent.agent_resume, name="agent-resume"),
+    path("agents/<uuid:agent_id>/archive/", agent.agent_archive, name="agent-archive"),
+    path("agents/<uuid:agent_id>/restore/", agent.agent_restore, name="agent-restore"),
+    path(
+        "agents/<uuid:agent_id>/template/",
+        agent_templates.template_create,
+        name="agent-template-create",
+    ),
+    path(
+        "agents/<uuid:agent_id>/revisions/",
+        agent_revisions.revision_list,
+        name="agent-revision-list",
+    ),
+    path(
+        "agents/<uuid:agent_id>/revisions/compare/",
+        agent_revisions.revision_diff,
+        name="agent-revision-diff",
+    ),
+    path(
+        "agents/<uuid:agent_id>/revisions/<int:number>/",
+        agent_revisions.revision_detail,
+        name="agent-revision-detail",
+    ),
+    path(
+        "agents/<uuid:agent_id>/revisions/<int:number>/restore/",
+        agent_revisions.revision_restore,
+        name="agent-revision-restore",
+    ),
     path("projects/", project.project_list, name="project-list"),
     path("projects/new/", project.project_create, name="project-create"),
     path("projects/<uuid:project_id>/", project.project_detail, name="project-detail"),

@@ -42,7 +42,7 @@ class NotRestorable(AgentRefused):
 
 
 def create(*, setup: Setup, by: User, note: str = "") -> Agent:
-    """Make an agent, running, with its first revision. Raises AgentRefused for a name just taken."""
+    """Make a running agent with its first revision. Raises AgentRefused for a name just taken."""
     agent = Agent(created_by=by, **setup.fields)
     with _refused_by_the_database(agent):
         agent.save()
@@ -115,26 +115,41 @@ def restore_revision(agent: Agent, number: int, *, by: User) -> AgentRevision | 
 
 @dataclass(frozen=True)
 class _Step:
+    """From which states to which one; `done` are those in which there is nothing left to do."""
+
     sources: tuple[State, ...]
     target: State
+    done: tuple[State, ...]
     refusal: str
 
 
 _STEPS = {
-    "pause": _Step((State.RUNNING,), State.PAUSED, "Only a running agent can be paused."),
-    "resume": _Step(
-        (State.PAUSED, State.ERROR), State.RUNNING, "An archived agent is restored first."
+    "pause": _Step(
+        (State.RUNNING,), State.PAUSED, (State.PAUSED,), "Only a running agent can be paused."
     ),
-    "archive": _Step((State.RUNNING, State.PAUSED, State.ERROR), State.ARCHIVED, ""),
+    "resume": _Step(
+        (State.PAUSED, State.ERROR),
+        State.RUNNING,
+        (State.RUNNING,),
+        "An archived agent has to be restored first.",
+    ),
+    "archive": _Step(
+        (State.RUNNING, State.PAUSED, State.ERROR), State.ARCHIVED, (State.ARCHIVED,), ""
+    ),
     # paused: what it was set up with may be out of date by now
-    "restore": _Step((State.ARCHIVED,), State.PAUSED, "Only an archived agent can be restored."),
-    "fail": _Step((State.RUNNING,), State.ERROR, "Only a running agent can fail."),
+    "restore": _Step(
+        (State.ARCHIVED,), State.PAUSED, (State.RUNNING, State.PAUSED, State.ERROR), ""
+    ),
+    "fail": _Step((State.RUNNING,), State.ERROR, (State.ERROR,), "Only a running agent can fail."),
 }
 
 
 def pause(agent: Agent, *, reason: str = "") -> bool:
-    """Let an agent take no new tasks. As all of these, returns whether this call did it: False when
-    it was so already. Raises AgentRefused when the agent's state does not allow it."""
+    """Let an agent take no new tasks.
+
+    As all of these, returns whether this call did it: False when it was done already. Raises
+    AgentRefused when the agent's state does not allow it.
+    """
     return _move(agent, "pause", reason)
 
 
@@ -158,25 +173,22 @@ def fail(agent: Agent, *, reason: str) -> bool:
     return _move(agent, "fail", reason[:200])
 
 
-def move_many(
-    agents: list[Agent], move: Callable[[Agent], bool]
-) -> tuple[list[Agent], list[tuple[Agent, str]]]:
-    """Pause or resume several agents: those that were moved, and those refused, with the reason."""
-    moved, refused = [], []
+def move_many(agents: list[Agent], move: Callable[[Agent], bool]) -> tuple[int, int]:
+    """Pause or resume several agents. Returns how many were moved, and how many were refused."""
+    moved = refused = 0
     # in one order, so that two such requests wait for each other instead of deadlocking
     for agent in sorted(agents, key=lambda agent: agent.pk):
         try:
-            if move(agent):
-                moved.append(agent)
-        except AgentRefused as error:
-            refused.append((agent, str(error)))
+            moved += move(agent)
+        except AgentRefused:
+            refused += 1
     return moved, refused
 
 
 def _move(agent: Agent, verb: str, reason: str = "") -> bool:
     """Compare and set: of two calls at once, one finds the state that it saw, and the other not."""
     step = _STEPS[verb]
-    while agent.state != step.target:
+    while agent.state not in step.done:
         if agent.state not in step.sources:
             raise AgentRefused(step.refusal)
         seen, since = agent.state, timezone.now()
