@@ -262,22 +262,31 @@ def each_workspace(reason: str, work: Callable[[], None]) -> None:
         raise failed
 
 
-@app.periodic(cron="*/10 * * * * *")  # seconds
-@app.task(
-    name="job.rescue",
-    lock="job.rescue",
-    queueing_lock="job.rescue",
-    priority=RESCUE_PRIORITY,
-    pass_context=True,
+# A worker that is only late may have come to an end meanwhile: rows that somebody changes just now
+# are left alone, and the others are looked at again once they are locked.
+RESCUE = """
+WITH stalled AS (
+    SELECT job.id, job.task_name FROM procrastinate_jobs AS job
+     WHERE job.status = 'doing' AND NOT EXISTS (
+            SELECT FROM procrastinate_workers AS worker
+             WHERE worker.id = job.worker_id
+               AND worker.last_heartbeat >= now() - make_interval(secs => %s))
+       FOR UPDATE SKIP LOCKED
 )
-async def rescue_stalled(context: JobContext, timestamp: int) -> None:
-    """Queue anew what a worker had in hand when it died. One worker does it at a time: whoever
-    found the same job a moment later would take it from the one that has begun it again."""
-    queue = context.app.job_manager
+SELECT id, task_name, procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) FROM stalled
+"""
+
+
+# The last field is seconds. No lock: it would stay with a worker that dies while it holds it.
+@app.periodic(cron="* * * * * */10")
+@app.task(name="job.rescue", priority=RESCUE_PRIORITY, pass_context=True)
+def rescue_stalled(context: JobContext, timestamp: int) -> None:
+    """Queue anew what a worker had in hand when it died."""
     seconds = context.additional_context.get("stalled_after", STALLED_AFTER_SECONDS)
-    for job in await queue.get_stalled_jobs(seconds_since_heartbeat=seconds):
-        log.warning("%s [%s]: its worker is gone, queued again", job.task_name, job.id)
-        await queue.retry_job(job)
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(RESCUE, [seconds])
+        for number, name, _void in cursor.fetchall():
+            log.warning("%s [%s]: its worker is gone, queued again", name, number)
 
 
 @app.periodic(cron="13 4 * * *")
