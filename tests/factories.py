@@ -1,6 +1,7 @@
 """Rows for tests. Each factory enters the scope that its row needs, so that one test can build both
 sides of a boundary."""
 
+from datetime import timedelta
 from typing import Any
 
 import factory
@@ -17,6 +18,7 @@ from agenhood.fleet.models import (
     Artifact,
     Conversation,
     Credential,
+    CredentialGrant,
     CredentialVersion,
     Event,
     Project,
@@ -30,6 +32,8 @@ from workspaces.models import Membership, Workspace, WorkspaceKey
 from workspaces.provisioning import provision_workspace
 from workspaces.roles import Role
 from workspaces.scope import platform_scope, workspace_scope
+from workspaces.tokens.models import ServiceAccount, Token
+from workspaces.tokens.text import digest_of, new_text, prefix_of
 from workspaces.secrets import fingerprint, last_four, seal
 
 
@@ -96,6 +100,35 @@ class WorkspaceOwnedFactory(DjangoModelFactory):
     def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
         with workspace_scope(kwargs["workspace"].pk):
             return super()._create(model_class, *args, **kwargs)
+
+
+class ServiceAccountFactory(WorkspaceOwnedFactory):
+    class Meta:
+        model = ServiceAccount
+
+    name = factory.Sequence("account-{}".format)
+    created_by = factory.SubFactory(UserFactory)
+
+
+class TokenFactory(WorkspaceOwnedFactory):
+    """A token of a member's, who is made with it; `text` is what its holder sends."""
+
+    class Meta:
+        model = Token
+        exclude = ["text"]
+
+    text = factory.LazyAttribute(lambda token: new_text(token.workspace.pk))
+    name = factory.Sequence("token-{}".format)
+    membership = factory.SubFactory(
+        MembershipFactory, workspace=factory.SelfAttribute("..workspace")
+    )
+    created_by = factory.LazyAttribute(
+        lambda token: token.membership.user if token.membership else UserFactory()
+    )
+    scopes = factory.List([])
+    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=90))
+    prefix = factory.LazyAttribute(lambda token: prefix_of(token.text))
+    digest = factory.LazyAttribute(lambda token: digest_of(token.text))
 
 
 class ProjectFactory(WorkspaceOwnedFactory):
@@ -205,6 +238,17 @@ class AgentSecretFactory(WorkspaceOwnedFactory):
     variable = factory.Sequence("SECRET_{}".format)
     sealed = b"not a sealed value"
     set_in = 1
+
+
+class CredentialGrantFactory(WorkspaceOwnedFactory):
+    class Meta:
+        model = CredentialGrant
+
+    agent = factory.SubFactory(AgentFactory, workspace=factory.SelfAttribute("..workspace"))
+    credential = factory.SubFactory(
+        CredentialFactory, workspace=factory.SelfAttribute("..workspace")
+    )
+    variable = factory.Sequence("CREDENTIAL_{}".format)
 
 
 class AgentTemplateFactory(_OfSomebody):

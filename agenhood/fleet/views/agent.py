@@ -187,7 +187,7 @@ def _move(request: MemberRequest, agent_id: UUID, move: Any) -> HttpResponse:
 def _recent_tasks(agent: Agent) -> Any:
     return (
         Task.objects.filter(agent=agent)
-        .select_related("conversation", "created_by")
+        .select_related("conversation")
         .defer("input", "output")
         .order_by("-pk")[:RECENT_TASKS]
     )

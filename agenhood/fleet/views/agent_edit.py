@@ -14,6 +14,7 @@ from agenhood.fleet.actions import agent as actions
 from agenhood.fleet.actions.agent import AgentRefused, EditConflict
 from agenhood.fleet.forms.agent import AgentForm, plain_data
 from agenhood.fleet.models import Agent, AgentTemplate
+from agenhood.fleet.people import creators
 from agenhood.fleet.permissions import FleetPermission
 from agenhood.fleet.views.agent import agent_page, as_id, find_agent
 from workspaces.permissions import requires
@@ -92,11 +93,13 @@ def _conflict(request: MemberRequest, form: AgentForm, agent: Agent) -> HttpResp
         for variable, value in setup.secrets.items()
     }
     typed = configuration.document(setup.fields, setup.grants, secrets)
+    latest = agent.revisions.get(number=agent.revision)
     context = {
         "form": form,
         "agent": agent,
         "seen": agent.revision,
-        "latest": agent.revisions.select_related("created_by").get(number=agent.revision),
+        "latest": latest,
+        "author": creators([latest])[latest.created_by_id],
         "conflicts": configuration.differences(stored, typed, names_credentials=True),
     }
     return _form(request, "edit", context, status=409)

@@ -11,6 +11,7 @@ from agenhood.fleet.actions import agent as actions
 from agenhood.fleet.actions.agent import AgentRefused, NotRestorable
 from agenhood.fleet.models import AgentRevision
 from agenhood.fleet.paging import page_by_number
+from agenhood.fleet.people import creators
 from agenhood.fleet.permissions import FleetPermission
 from agenhood.fleet.views.agent import find_agent, in_sections, sees_credentials
 from workspaces.permissions import requires
@@ -23,12 +24,13 @@ MAX_NUMBER_LENGTH = 9
 @requires(FleetPermission.AGENT_VIEW)
 def revision_list(request: MemberRequest, agent_id: UUID) -> HttpResponse:
     agent = find_agent(request, agent_id)
-    revisions = agent.revisions.select_related("created_by").defer("configuration")
+    revisions = agent.revisions.defer("configuration")
     page = page_by_number(revisions, request.GET)
+    authors = creators(page.rows)
     context = {
         "agent": agent,
         "tab": "revisions",
-        "revisions": page.rows,
+        "rows": [(revision, authors[revision.created_by_id]) for revision in page.rows],
         "newer_url": page.previous,
         "older_url": page.next,
     }
@@ -49,8 +51,7 @@ def revision_diff(request: MemberRequest, agent_id: UUID) -> HttpResponse:
     after = _number(request.GET.get("after"), agent.revision)
     before = _number(request.GET.get("before"), max(after - 1, 1))
     found = {
-        number: get_object_or_404(agent.revisions.select_related("created_by"), number=number)
-        for number in {before, after}
+        number: get_object_or_404(agent.revisions, number=number) for number in {before, after}
     }
     context = {
         "agent": agent,
@@ -87,14 +88,14 @@ def _revision_page(
     status: int = 200,
 ) -> HttpResponse:
     agent = find_agent(request, agent_id)
-    revisions = agent.revisions.select_related("created_by")
-    revision = get_object_or_404(revisions, number=number)
-    before = revisions.filter(number=number - 1).first()
+    revision = get_object_or_404(agent.revisions, number=number)
+    before = agent.revisions.filter(number=number - 1).first()
     lines = configuration.lines(revision.configuration, names_credentials=sees_credentials(request))
     context = {
         "agent": agent,
         "tab": "revisions",
         "revision": revision,
+        "author": creators([revision])[revision.created_by_id],
         "sections": in_sections(lines),
         "before": before,
         "differences": _differences(request, before, revision) if before else [],

@@ -15,6 +15,7 @@ from agenhood.fleet.actions.agent import AgentRefused
 from agenhood.fleet.forms.agent import AgentTemplateForm
 from agenhood.fleet.models import AgentTemplate
 from agenhood.fleet.paging import page_by_name
+from agenhood.fleet.people import creators
 from agenhood.fleet.permissions import FleetPermission
 from agenhood.fleet.views.agent import find_agent, in_sections, sees_credentials
 from workspaces.permissions import requires
@@ -24,10 +25,10 @@ from workspaces.requests import MemberRequest
 @require_safe
 @requires(FleetPermission.AGENT_VIEW)
 def template_list(request: MemberRequest) -> HttpResponse:
-    templates = AgentTemplate.objects.select_related("created_by")
-    page = page_by_name(templates, request.GET)
+    page = page_by_name(AgentTemplate.objects.all(), request.GET)
+    authors = creators(page.rows)
     context = {
-        "templates": page.rows,
+        "rows": [(template, authors[template.created_by_id]) for template in page.rows],
         "newer_url": page.previous,
         "older_url": page.next,
     }
