@@ -19,9 +19,11 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         # Not taken back: Django logs a refusal after the last middleware. The next request sets it.
-        _request_id.set(secrets.token_hex(8))
+        request_id = secrets.token_hex(8)
+        _request_id.set(request_id)
+        request.request_id = request_id  # type: ignore[attr-defined]  # the audit trail's
         response = self.get_response(request)
-        response["X-Request-ID"] = _request_id.get()
+        response["X-Request-ID"] = request_id
         return response
 
 

@@ -267,18 +267,26 @@ LOGGING = {
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "agenhood.request_id.LogFilter"}},
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}
+        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
+        "bare": {"format": "{message}", "style": "{"},
     },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "filters": ["request_id"],
             "formatter": "line",
-        }
+        },
+        # A line of JSON for each entry of an audit trail, for whatever collects them elsewhere.
+        "audit": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": "bare",
+        },
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "agenhood.audit": {"handlers": ["audit"], "level": "INFO", "propagate": False},
         "procrastinate": {"level": "WARNING"},  # workspaces.jobs says in a line how a job ended
     },
 }

@@ -19,6 +19,8 @@ from django.urls import URLPattern, URLResolver
 from accounts.models import User
 from accounts.provisioning import account_for, mail_set_password_link, set_password_path
 from workspaces.admin_forms import MembersFormSet, PersonAddForm, ProvisionForm, WorkspaceForm
+from workspaces.admin_second_factor import SecondFactorReset
+from workspaces.audit.platform import record_change, record_removals, record_saved, record_standing
 from workspaces.models import Membership, Workspace
 from workspaces.provisioning import provision_workspace
 
@@ -138,9 +140,17 @@ class WorkspaceAdmin(PlatformAdmin):
     ) -> None:
         if change:
             super().save_model(request, obj, form, change)
+            record_change(form)
         else:
             made = provision_workspace(obj, form.cleaned_data["owner_email"])
             request.provisioned = made  # type: ignore[attr-defined]
+
+    def save_formset(
+        self, request: HttpRequest, form: ModelForm, formset: Any, change: bool
+    ) -> None:
+        record_removals(formset)
+        super().save_formset(request, form, formset, change)
+        record_saved(formset)
 
     def response_add(
         self, request: HttpRequest, obj: Workspace, post_url_continue: str | None = None
@@ -153,12 +163,12 @@ class WorkspaceAdmin(PlatformAdmin):
 
 
 @admin.register(User, site=platform_site)
-class PersonAdmin(PlatformAdmin):
-    list_display = ["email", "name", "is_active", "is_staff", "last_login"]
+class PersonAdmin(SecondFactorReset, PlatformAdmin):
+    list_display = ["email", "name", "is_active", "is_staff", "has_second_factor", "last_login"]
     list_filter = ["is_active", "is_staff"]
     search_fields = ["email", "name"]
     ordering = ["email"]
-    actions = ["new_link"]
+    actions = ["new_link", "reset_second_factor"]
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
@@ -179,6 +189,7 @@ class PersonAdmin(PlatformAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
         if change:
             super().save_model(request, obj, form, change)
+            record_standing(obj, was_active=form.initial.get("is_active", obj.is_active))
         else:
             made, _is_new = account_for(obj.email, obj.name)
             obj.pk = made.pk

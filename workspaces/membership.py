@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from django.db import IntegrityError, transaction
 from psycopg.errors import CheckViolation
 
+from workspaces.audit import record
 from workspaces.models import Membership, Workspace
 from workspaces.permissions import WorkspacePermission
 from workspaces.roles import Role
@@ -23,42 +24,50 @@ LAST_OWNER = "A workspace always has an owner. Transfer ownership first."
 
 def change_role(membership: Membership, role: Role, *, by: Membership) -> None:
     """Give a member another role. Raises MembershipRefused, with nothing changed."""
-    _as_they_are_now(membership, by)
-    _refuse_above(membership, by)
-    if role not in Role(by.role).assignable():
-        raise MembershipRefused("You can give roles below your own only.")
-    membership.role = role
-    with _owner_rule():
-        membership.save(update_fields=["role"])
+    with _refusal_recorded("member.change", membership):
+        _as_they_are_now(membership, by)
+        _refuse_above(membership, by)
+        if role not in Role(by.role).assignable():
+            raise MembershipRefused("You can give roles below your own only.")
+        before, membership.role = membership.role, role
+        with _owner_rule():
+            membership.save(update_fields=["role"])
+            record("member.change", membership, changes={"role": (before, role)})
 
 
 def remove(membership: Membership, *, by: Membership) -> None:
     """Take a member out of the workspace, at once. Raises MembershipRefused."""
-    _as_they_are_now(membership, by)
-    _refuse_above(membership, by)
-    with _owner_rule():
-        membership.delete()
+    with _refusal_recorded("member.remove", membership):
+        _as_they_are_now(membership, by)
+        _refuse_above(membership, by)
+        with _owner_rule():
+            record("member.remove", membership, changes={"role": (membership.role, None)})
+            membership.delete()
 
 
 def leave(membership: Membership) -> None:
     """Take oneself out of the workspace. Raises MembershipRefused for its last owner."""
-    _as_they_are_now(membership)
-    with _owner_rule():
-        membership.delete()
+    with _refusal_recorded("member.leave", membership):
+        _as_they_are_now(membership)
+        with _owner_rule():
+            record("member.leave", membership, changes={"role": (membership.role, None)})
+            membership.delete()
 
 
 def transfer_ownership(membership: Membership, *, to: Membership) -> None:
     """Make another member owner and the owner an admin. Raises MembershipRefused."""
-    if to.pk == membership.pk:
-        raise MembershipRefused("You are the owner already.")
-    _as_they_are_now(membership, to)
-    if membership.role != Role.OWNER:
-        raise MembershipRefused("You are not the owner any more.")
-    to.role = Role.OWNER
-    membership.role = Role.ADMIN
-    with _owner_rule():
-        to.save(update_fields=["role"])
-        membership.save(update_fields=["role"])
+    with _refusal_recorded("ownership.transfer", to):
+        if to.pk == membership.pk:
+            raise MembershipRefused("You are the owner already.")
+        _as_they_are_now(membership, to)
+        if membership.role != Role.OWNER:
+            raise MembershipRefused("You are not the owner any more.")
+        before, to.role, membership.role = to.role, Role.OWNER, Role.ADMIN
+        with _owner_rule():
+            to.save(update_fields=["role"])
+            membership.save(update_fields=["role"])
+            changes = {"role": (before, Role.OWNER), "earlier owner": (Role.OWNER, Role.ADMIN)}
+            record("ownership.transfer", to, changes=changes)
 
 
 def _as_they_are_now(*memberships: Membership) -> None:
@@ -91,6 +100,15 @@ def _refuse_above(membership: Membership, by: Membership) -> None:
     reason = locked_reason(membership, by=by)
     if reason:
         raise MembershipRefused(reason)
+
+
+@contextmanager
+def _refusal_recorded(action: str, membership: Membership) -> Iterator[None]:
+    try:
+        yield
+    except MembershipRefused as refused:
+        record(action, membership, outcome="denied", reason=str(refused))
+        raise
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
@@ -20,6 +20,8 @@ from django.utils.functional import cached_property
 from accounts.middleware import sign_in_redirect
 from accounts.requests import SignedInRequest
 from workspaces import recents
+from workspaces.audit.actor import acting, person
+from workspaces.audit.refusals import record_refusal
 from workspaces.requests import MemberRequest
 from workspaces.scope import NotAMember, member_scope, platform_scope
 from workspaces.streaming import rescope
@@ -56,20 +58,18 @@ class WorkspaceMiddleware:
         """A view that failed leaves nothing behind in its scope."""
         if request.in_scope:  # type: ignore[attr-defined]
             transaction.set_rollback(True)
+        if isinstance(exception, PermissionDenied):
+            request.refusal = str(exception)  # type: ignore[attr-defined]
 
     def _in_workspace(self, request: Any, slug: str) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return sign_in_redirect(request)
         if not SLUG.fullmatch(slug):
             raise Http404
-        try:
-            with member_scope(slug, request.user.pk) as scope:
-                request.in_scope = True
-                request.membership = scope.membership
-                request.workspace = scope.membership.workspace
-                response = self._answer(request)
-        except NotAMember:
-            raise Http404 from None
+        with acting(person(request)):
+            response = self._as_member(request, slug)
+            if response.status_code == 403:
+                record_refusal(request)
         if isinstance(response, StreamingHttpResponse):
             rescope(request, response)
         response["Cache-Control"] = "private, no-store"
@@ -78,8 +78,19 @@ class WorkspaceMiddleware:
             recents.remember(request.session, request.workspace)
         return response
 
+    def _as_member(self, request: Any, slug: str) -> HttpResponseBase:
+        try:
+            with member_scope(slug, request.user.pk) as scope:
+                request.in_scope = True
+                request.membership = scope.membership
+                request.workspace = scope.membership.workspace
+                return self._answer(request)
+        except NotAMember:
+            raise Http404 from None
+
     def _answer(self, request: MemberRequest) -> HttpResponseBase:
         if request.workspace.is_suspended and request.method not in SAFE_METHODS:
+            request.refusal = "The workspace is suspended."  # type: ignore[attr-defined]
             return render(request, "workspaces/workspace_suspended.html", status=403)
         response = self.get_response(request)
         if response.status_code >= 500:
@@ -93,7 +104,7 @@ class WorkspaceMiddleware:
             raise Http404
         if "%00" in request.META.get("QUERY_STRING", ""):
             raise BadRequest("PostgreSQL's text knows no NUL.")
-        with platform_scope("admin site"):
+        with acting(person(request, kind="staff")), platform_scope("admin site"):
             request.in_scope = True  # type: ignore[attr-defined]
             response = self.get_response(request)
             if response.status_code >= 500:

@@ -104,6 +104,11 @@ class Membership(models.Model):
     def may(self, permission: StrEnum) -> bool:
         return holds(Role(self.role), permission)
 
+    @property
+    def audit_label(self) -> str:
+        """What the audit trail calls it: the email, which unlike a name is nobody else's."""
+        return self.user.email
+
     def adopt(self) -> None:
         """Check before a bulk write that the row is of the active workspace."""
         adopt(self)

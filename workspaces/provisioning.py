@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.provisioning import account_for
+from workspaces.audit import record
 from workspaces.models import Membership, Workspace
 from workspaces.roles import Role
 from workspaces.scope import platform_scope
@@ -29,6 +30,8 @@ def provision_workspace(workspace: Workspace, owner_email: str) -> Provisioned:
         owner, is_new = account_for(owner_email)
         workspace.save()
         Membership.objects.create(workspace=workspace, user=owner, role=Role.OWNER)
+        changes = {"slug": (None, workspace.slug), "owner": (None, owner.email)}
+        record("workspace.create", workspace, changes=changes)
         with connection.cursor() as cursor:
             # That it has an owner is checked here, where the error can be told, not at the commit.
             for when in ("IMMEDIATE", "DEFERRED"):
@@ -42,6 +45,8 @@ def suspend(workspace: Workspace, reason: str) -> None:
     workspace.suspension_reason = reason
     with platform_scope("suspend a workspace"):
         workspace.save(update_fields=["suspended_at", "suspension_reason"])
+        changes = {"suspended": (False, True)}
+        record("workspace.suspend", workspace, changes=changes, reason=reason)
 
 
 def resume(workspace: Workspace) -> None:
@@ -49,3 +54,4 @@ def resume(workspace: Workspace) -> None:
     workspace.suspension_reason = ""
     with platform_scope("resume a workspace"):
         workspace.save(update_fields=["suspended_at", "suspension_reason"])
+        record("workspace.reactivate", workspace, changes={"suspended": (True, False)})

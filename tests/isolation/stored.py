@@ -6,6 +6,8 @@ from typing import Any
 import psycopg
 
 BOOKKEEPING = {"django_migrations", "django_content_type", "django_cache"}
+# Grows with what is done and refused, and is looked at by itself: trail().
+TRAIL = {"workspaces_auditentry", "workspaces_audithead"}
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
 
 Row = tuple[str, str]
@@ -16,6 +18,14 @@ def stored(connection: psycopg.Connection[Any], *, but: set[str] = BOOKKEEPING) 
     tables = [name for (name,) in connection.execute(TABLES) if name not in but]
     rows = " UNION ALL ".join(f"SELECT '{t}', to_jsonb(t)::text FROM {t} AS t" for t in tables)
     return set(connection.execute(rows).fetchall())
+
+
+def trail(connection: psycopg.Connection[Any]) -> list[tuple[str, ...]]:
+    """Return (workspace's slug, actor, action, outcome) of every entry of the audit trails."""
+    return connection.execute(
+        "SELECT w.slug, e.actor_label, e.action, e.outcome FROM workspaces_auditentry AS e"
+        " JOIN workspaces_workspace AS w ON w.id = e.workspace_id ORDER BY w.slug, e.number"
+    ).fetchall()
 
 
 def restore(connection: psycopg.Connection[Any], rows: set[Row]) -> None:

@@ -27,7 +27,7 @@ from accounts.models import User
 from tests import postgres
 from tests.addresses import Address, addresses
 from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory
-from tests.isolation.stored import BOOKKEEPING, restore, stored, workspaces_of
+from tests.isolation.stored import BOOKKEEPING, TRAIL, restore, stored, trail, workspaces_of
 from tests.isolation.url_rows import ROWS, things
 from tests.isolation.url_rows.row import MEMBERS, Row, Things
 from workspaces.models import Membership, Workspace
@@ -149,7 +149,12 @@ class World:
         return answer
 
     def stored(self) -> set[tuple[str, str]]:
-        return stored(self.superuser)
+        """Return what is stored, but for the audit trail: see trail()."""
+        return stored(self.superuser, but=BOOKKEEPING | TRAIL)
+
+    def trail(self) -> list[tuple[str, ...]]:
+        """Return (slug, actor, action, outcome) of what is on the trails since the last restore."""
+        return trail(self.superuser)
 
     def restore(self) -> None:
         restore(self.superuser, self.built)
@@ -220,8 +225,10 @@ def test_every_row_has_its_address() -> None:
 def test_own_things(world: World, row: Row, person: str) -> None:
     for method in METHODS:
         before = world.stored()
+        trodden = len(world.trail())
         response = world.ask(person, method, world.address(row, "own"), world.sent(row))
         changed = before ^ world.stored()
+        check_trail(row, person, method, response, world.trail()[trodden:])
 
         wanted = expected(row, person, method)
         if row.name == "workspaces:ownership-transfer" and wanted == 302 and method == "POST":
@@ -236,6 +243,21 @@ def test_own_things(world: World, row: Row, person: str) -> None:
         else:
             assert not changed, f"{method} by {person}"
         assert "globex" not in response.text.lower(), f"{method} by {person}"
+
+
+def check_trail(
+    row: Row, person: str, method: str, response: HttpResponse, entries: list[tuple[str, ...]]
+) -> None:
+    """What a member does or is refused is on the trail of the workspace; a stranger leaves none."""
+    assert {slug for slug, *_ in entries} <= {"acme"}, f"{method} by {person}"
+    assert {actor for _, actor, *_ in entries} <= {f"{person}@people.test"}
+    outcomes = [outcome for *_, outcome in entries]
+    if person in [*NO_MEMBERS, *SIGNED_OUT]:
+        assert not entries, f"{method} by {person}"
+    elif response.status_code == 403:
+        assert outcomes == ["denied"], f"{method} by {person}"
+    elif method == "POST" and response.status_code < 400 and not row.unaudited:
+        assert "done" in outcomes, f"{method} by {person} is not on the audit trail"
 
 
 @pytest.mark.parametrize("person", PEOPLE)
@@ -258,6 +280,7 @@ def test_foreign_things_answer_as_absent_ones(world: World, row: Row, person: st
             assert answers["foreign"] == answers["absent"], f"{method} by {person}"
         assert "globex" not in answers["foreign"][1].lower()
     assert world.stored() == before
+    assert {entry[0] for entry in world.trail()} <= {"acme"}
 
 
 @pytest.mark.parametrize("person", ["owner", "both"])
@@ -309,6 +332,7 @@ def test_foreign_workspaces_answer_as_absent_ones(world: World, row: Row, person
             assert "There is nothing here" in foreign.text
         assert "acme" not in foreign.text.lower()
     assert world.stored() == before
+    assert world.trail() == []
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)

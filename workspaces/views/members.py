@@ -26,7 +26,7 @@ def member_list(request: MemberRequest) -> HttpResponse:
 @require_POST
 @requires(WorkspacePermission.MEMBER_MANAGE)
 def member_role(request: MemberRequest, membership_id: Any) -> HttpResponse:
-    member = get_object_or_404(Membership.objects, pk=membership_id)
+    member = get_object_or_404(Membership.objects.select_related("user"), pk=membership_id)
     wanted = request.POST.get("role", "")
     try:
         if wanted not in Role:

@@ -1,19 +1,19 @@
 """Projects of a workspace."""
 
-from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.htmx import is_partial
+from agenhood.fleet.actions import project as actions
+from agenhood.fleet.actions.project import ProjectRefused
 from agenhood.fleet.forms import ProjectForm
 from agenhood.fleet.models import Project
 from agenhood.fleet.paging import page_by_name
 from agenhood.fleet.permissions import FleetPermission
-from workspaces.forms import save_or_refuse
 from workspaces.permissions import requires
 from workspaces.requests import MemberRequest
 
@@ -42,7 +42,7 @@ def project_list(request: MemberRequest) -> HttpResponse:
 def project_create(request: MemberRequest) -> HttpResponse:
     posted = request.method == "POST"
     form = ProjectForm(request.POST if posted else None)
-    if posted and form.is_valid() and save_or_refuse(form):
+    if posted and form.is_valid() and actions.create(form):
         return redirect("fleet:project-detail", request.workspace.slug, form.instance.pk)
     template = "fleet/project_create.html" + ("#form" if is_partial(request) else "")
     return render(request, template, {"form": form}, status=422 if posted else 200)
@@ -61,7 +61,7 @@ def project_rename(request: MemberRequest, project_id: UUID) -> HttpResponse:
     project = _project(request, project_id)
     posted = request.method == "POST"
     form = ProjectForm(request.POST if posted else None, instance=project)
-    renamed = posted and form.is_valid() and save_or_refuse(form)
+    renamed = posted and form.is_valid() and actions.change(form)
     if renamed and not is_partial(request):
         return redirect("fleet:project-detail", request.workspace.slug, project.pk)
     if posted and not renamed:
@@ -74,24 +74,32 @@ def project_rename(request: MemberRequest, project_id: UUID) -> HttpResponse:
 @require_POST
 @requires(FleetPermission.PROJECT_EDIT)
 def project_archive(request: MemberRequest, project_id: UUID) -> HttpResponse:
-    return _set_archived(request, project_id, timezone.now())
+    project = _project(request, project_id)
+    actions.archive(project)
+    return redirect("fleet:project-detail", request.workspace.slug, project.pk)
 
 
 @require_POST
 @requires(FleetPermission.PROJECT_EDIT)
 def project_restore(request: MemberRequest, project_id: UUID) -> HttpResponse:
-    return _set_archived(request, project_id, None)
+    project = _project(request, project_id)
+    actions.restore(project)
+    return redirect("fleet:project-detail", request.workspace.slug, project.pk)
 
 
 @require_http_methods(["GET", "POST"])
 @requires(FleetPermission.PROJECT_EDIT)
 def project_delete(request: MemberRequest, project_id: UUID) -> HttpResponse:
-    """Delete a project. It has nothing in it yet, so there is nothing else to lose."""
     project = _project(request, project_id)
-    if request.method == "POST":
-        project.delete()
-        return redirect("fleet:project-list", request.workspace.slug)
-    return render(request, "fleet/project_delete.html", {"project": project})
+    context: dict[str, Any] = {"project": project}
+    if request.method != "POST":
+        return render(request, "fleet/project_delete.html", context)
+    try:
+        actions.delete(project)
+    except ProjectRefused as refused:
+        context["error"] = str(refused)
+        return render(request, "fleet/project_delete.html", context, status=422)
+    return redirect("fleet:project-list", request.workspace.slug)
 
 
 def _project(request: MemberRequest, project_id: UUID) -> Project:
@@ -102,11 +110,3 @@ def _project(request: MemberRequest, project_id: UUID) -> Project:
     reads = request.method in ("GET", "HEAD")
     projects = Project.objects if reads else Project.objects.select_for_update()
     return get_object_or_404(projects, pk=project_id)
-
-
-def _set_archived(request: MemberRequest, project_id: UUID, at: datetime | None) -> HttpResponse:
-    project = _project(request, project_id)
-    if bool(project.archived_at) != bool(at):
-        project.archived_at = at
-        project.save(update_fields=["archived_at"])
-    return redirect("fleet:project-detail", request.workspace.slug, project.pk)

@@ -18,7 +18,8 @@ class Row:
     """A page of a workspace. `get` and `post` are the answers to those in `may`; others get 403,
     or 404 outside the workspace. `takes` is the kinds of things that the address names, in its
     order: "agent" for `<uuid:agent_id>`. `sent` is what is posted, or makes it of acme's things.
-    `args` are what the address names beside things, after them."""
+    `args` are what the address names beside things, after them. `unaudited` says why a post that
+    succeeds leaves nothing on the audit trail: it changes nothing and shows nothing new."""
 
     name: str
     may: set[str]
@@ -27,6 +28,7 @@ class Row:
     takes: str | tuple[str, ...] = ()
     sent: dict[str, Any] | Callable[[Things], dict[str, Any]] = field(default_factory=dict)
     args: tuple[Any, ...] = ()
+    unaudited: str = ""
 
     def __str__(self) -> str:
         return self.name
