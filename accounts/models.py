@@ -42,6 +42,10 @@ class User(AbstractBaseUser):
     theme = models.CharField(max_length=6, choices=Theme, default=Theme.SYSTEM)
     is_active = models.BooleanField("active", default=True)
     is_staff = models.BooleanField("platform staff", default=False)
+    # Kept by the database, whatever is saved: an app or a passkey, not recovery codes alone.
+    has_second_factor = models.BooleanField(
+        "second factor", default=False, db_default=False, editable=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = UserManager()

@@ -11,6 +11,7 @@ from django.views.decorators.vary import vary_on_headers
 from accounts.forms import ProfileForm
 from accounts.htmx import is_partial
 from accounts.requests import SignedInRequest
+from accounts.second_factor import summary
 
 
 @require_http_methods(["GET", "POST"])
@@ -26,7 +27,12 @@ def account(request: SignedInRequest) -> HttpResponse:
     elif posted:
         request.user.refresh_from_db()  # a ModelForm leaves rejected values on its instance
     template = "accounts/account_detail.html" + ("#profile-form" if is_partial(request) else "")
-    context = {"form": form, "saved": saved, "sessions": _sessions(request)}
+    context = {
+        "form": form,
+        "saved": saved,
+        "sessions": _sessions(request),
+        "summary": summary(request.user),
+    }
     return render(request, template, context, status=422 if posted and not saved else 200)
 
 

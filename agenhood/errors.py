@@ -1,7 +1,10 @@
 """Error answers that Django's own views do not give."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from agenhood.request_id import current_request_id
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -10,3 +13,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if request.headers.get("HX-Request") == "true":
         response["HX-Refresh"] = "true"
     return response
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Something broke, perhaps what every page's context is made of: it gets the id and no more."""
+    context = {"request_id": current_request_id()}
+    return HttpResponseServerError(render_to_string("500.html", context))

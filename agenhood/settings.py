@@ -12,6 +12,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts.master_key import KeyRing
+from accounts.oidc_settings import oidc_providers
 from agenhood.launcher.paths import data_folder
 from agenhood.storages import storage
 
@@ -68,6 +69,9 @@ INSTALLED_APPS = [
     "django.forms",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
     "csp",
     "django_htmx",
@@ -80,6 +84,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "accounts.middleware.KeepNothingMiddleware",
+    "agenhood.health.HealthMiddleware",
     "csp.middleware.CSPMiddleware",
     "accounts.middleware.SessionCookieMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -141,6 +146,8 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "django_cache",
+        # Past these it forgets a third, whatever it is: somebody's count of failed sign-ins, too.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
 }
 
@@ -155,6 +162,8 @@ WORKSPACES_SHARED_APPS = [
     "procrastinate",  # the queue: jobs of all workspaces, which hold ids only
     "sessions",
     "usersessions",
+    "mfa",
+    "socialaccount",
 ]
 WORKSPACES_SHARED_TABLES = ["django_migrations", "django_cache"]
 
@@ -190,9 +199,41 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
 # Behind how many proxies of ours the console stands: their X-Forwarded-For is believed.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("AGENHOOD_TRUSTED_PROXIES", 0)
+
+MFA_ADAPTER = "accounts.second_factor.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "activate_totp": "accounts.second_factor_forms.AppForm",
+    "add_webauthn": "accounts.second_factor_forms.PasskeyForm",
+    "authenticate": "accounts.second_factor_forms.CodeForm",
+    "authenticate_webauthn": "accounts.second_factor_forms.PasskeyProofForm",
+    "edit_webauthn": "accounts.second_factor_forms.PasskeyNameForm",
+    "login_webauthn": "accounts.second_factor_forms.PasskeySignInForm",
+    "reauthenticate": "accounts.second_factor_forms.CodeAgainForm",
+    "reauthenticate_webauthn": "accounts.second_factor_forms.PasskeyAgainForm",
+}
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_TOLERANCE = 1  # clocks go wrong; each code is taken once all the same
+# "required" keeps platform staff without a second factor out of the admin site.
+AGENHOOD_STAFF_SECOND_FACTOR = env.str("AGENHOOD_STAFF_SECOND_FACTOR", "optional")
+if AGENHOOD_STAFF_SECOND_FACTOR not in {"optional", "required"}:
+    raise ImproperlyConfigured('AGENHOOD_STAFF_SECOND_FACTOR must be "optional" or "required".')
+
+# Single sign-on with one OpenID Connect provider, for accounts that are there already.
+AGENHOOD_OIDC_ISSUER = env.str("AGENHOOD_OIDC_ISSUER", "")
+SOCIALACCOUNT_ADAPTER = "accounts.oidc.SingleSignOnAdapter"
+SOCIALACCOUNT_PROVIDERS = oidc_providers(
+    AGENHOOD_OIDC_ISSUER,
+    client_id=env.str("AGENHOOD_OIDC_CLIENT_ID", ""),
+    client_secret=env.str("AGENHOOD_OIDC_CLIENT_SECRET", ""),
+    name=env.str("AGENHOOD_OIDC_NAME", "single sign-on"),
+    https_only=PRODUCTION,
+)
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", "dummymail://" if PRODUCTION else "consolemail://")
 vars().update(EMAIL_CONFIG)

@@ -4,7 +4,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from workspaces.models import Membership
+from workspaces.models import Membership, Workspace
 from workspaces.requests import MemberRequest
 
 
@@ -24,6 +24,14 @@ def save_or_refuse(form: forms.ModelForm) -> bool:
             return False
         raise error
     return True
+
+
+class AppearanceForm(forms.ModelForm):
+    """Its workspace is changed by an action: see workspaces/appearance.py."""
+
+    class Meta:
+        model = Workspace
+        fields = ["name", "colour"]
 
 
 class OwnershipTransferForm(forms.Form):

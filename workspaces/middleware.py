@@ -23,7 +23,8 @@ from workspaces import recents
 from workspaces.audit.actor import acting, person
 from workspaces.audit.refusals import record_refusal
 from workspaces.requests import MemberRequest
-from workspaces.scope import NotAMember, member_scope, platform_scope
+from workspaces.scope import NotAMember, SecondFactorMissing, member_scope, platform_scope
+from workspaces.second_factor import lead_to_second_factor, must_have_second_factor
 from workspaces.streaming import rescope
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -49,7 +50,10 @@ class WorkspaceMiddleware:
         request.workspace = request.membership = None
         request.in_scope = False
         if path := WORKSPACE_PATH.match(request.path_info):
-            return self._in_workspace(request, path["slug"])
+            try:
+                return self._in_workspace(request, path["slug"])
+            except SecondFactorMissing:
+                return lead_to_second_factor(request, path["slug"])
         if request.path_info.startswith(self._admin_path):
             return self._as_platform(request)
         return self.get_response(request)
@@ -85,6 +89,8 @@ class WorkspaceMiddleware:
                 request.membership = scope.membership
                 request.workspace = scope.membership.workspace
                 return self._answer(request)
+        except SecondFactorMissing:
+            raise
         except NotAMember:
             raise Http404 from None
 
@@ -102,6 +108,8 @@ class WorkspaceMiddleware:
             return sign_in_redirect(request)
         if not request.user.is_staff:
             raise Http404
+        if must_have_second_factor(request.user):
+            return lead_to_second_factor(request)
         if "%00" in request.META.get("QUERY_STRING", ""):
             raise BadRequest("PostgreSQL's text knows no NUL.")
         with acting(person(request, kind="staff")), platform_scope("admin site"):

@@ -15,7 +15,7 @@ from workspaces.database.constraints import WorkspaceIsolation
 from workspaces.managers import ControlManager, ScopedManager, WorkspaceMismatch
 from workspaces.permissions import holds
 from workspaces.roles import Role
-from workspaces.scope import current_scope
+from workspaces.scope import SecondFactorMissing, current_scope
 
 validate_slug = RegexValidator(
     r"^[a-z0-9]+(-[a-z0-9]+)*\Z", "Use lower-case letters, digits and single hyphens."
@@ -47,6 +47,12 @@ class Workspace(models.Model):
     colour = models.CharField(max_length=6, choices=Colour, default=Colour.BLUE)
     suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
     suspension_reason = models.CharField(max_length=200, blank=True)
+    requires_second_factor = models.BooleanField(
+        "require a second factor",
+        default=False,
+        db_default=False,
+        help_text="Members without one are asked to set it up before they may enter.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -113,8 +119,8 @@ class Membership(models.Model):
         """Check before a bulk write that the row is of the active workspace."""
         adopt(self)
 
-    # What `workspaces.enter()` returns (migrations/0002_row_security.py), in the models' order,
-    # which `from_db` needs. Fields that it does not return are loaded when asked for.
+    # What `workspaces.enter()` returns (migrations/0009_required_second_factor.py), in the models'
+    # order, which `from_db` needs. Fields that it does not return are loaded when asked for.
     _entered_fields = ("id", "workspace_id", "user_id", "role", "created_at")
     _entered_workspace_fields = (
         "id",
@@ -123,6 +129,7 @@ class Membership(models.Model):
         "colour",
         "suspended_at",
         "suspension_reason",
+        "requires_second_factor",
         "created_at",
     )
 
@@ -131,18 +138,21 @@ class Membership(models.Model):
         """Ask for a person's membership and enter its workspace, in one statement.
 
         Returns the membership with its `workspace`, or None, which leaves the transaction without
-        a workspace. Call it inside a transaction.
+        a workspace. Call it inside a transaction. Raises SecondFactorMissing, which does so too.
         """
         with connection.cursor() as cursor:
             cursor.execute("SELECT * FROM workspaces.enter(%s, %s)", [slug, user_id])
             row = cursor.fetchone()
         if row is None:
             return None
+        *row, second_factor_missing = row
         split = len(cls._entered_fields)
         membership = cls.from_db(connection.alias, cls._entered_fields, row[:split])
         membership.workspace = Workspace.from_db(
             connection.alias, cls._entered_workspace_fields, row[split:]
         )
+        if second_factor_missing:
+            raise SecondFactorMissing(slug)
         return membership
 
 

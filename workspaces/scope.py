@@ -44,6 +44,10 @@ class NotAMember(LookupError):
     """There is no such workspace, or the person is no member of it: which, nobody is told."""
 
 
+class SecondFactorMissing(NotAMember):
+    """The workspace requires a second factor of its members, and this one has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkspaceScope:
     workspace_id: UUID
@@ -259,7 +263,8 @@ class member_scope(_ScopedTransaction):
     """Run a block for the workspace with this slug, as one of its members.
 
     One statement asks for the membership and enters the workspace; `membership` holds the answer,
-    with its `workspace`. In a suspended workspace the transaction is read-only. Raises NotAMember.
+    with its `workspace`. In a suspended workspace the transaction is read-only. Raises NotAMember,
+    and of that SecondFactorMissing for a member whose second factor the workspace requires.
     """
 
     membership: "Membership"

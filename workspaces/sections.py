@@ -69,3 +69,13 @@ add(
         90,
     )
 )
+add(
+    Section(
+        "settings",
+        "Settings",
+        "settings",
+        "workspaces:settings-general",
+        WorkspacePermission.SETTINGS_EDIT,
+        99,
+    )
+)

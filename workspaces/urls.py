@@ -1,6 +1,6 @@
 from django.urls import path
 
-from workspaces.views import home, members, picker
+from workspaces.views import home, members, picker, second_factor, settings
 
 app_name = "workspaces"
 urlpatterns = [
@@ -14,6 +14,17 @@ urlpatterns = [
         "w/<str:slug>/members/<uuid:membership_id>/remove/",
         members.member_remove,
         name="member-remove",
+    ),
+    path(
+        "second-factor-required/",
+        second_factor.second_factor_required,
+        name="second-factor-required",
+    ),
+    path("w/<str:slug>/settings/", settings.settings_general, name="settings-general"),
+    path(
+        "w/<str:slug>/settings/second-factor/",
+        settings.settings_second_factor,
+        name="settings-second-factor",
     ),
     path("w/<str:slug>/leave/", members.leave, name="leave"),
     path("w/<str:slug>/ownership/", members.ownership_transfer, name="ownership-transfer"),

@@ -1,4 +1,4 @@
-"""What migrations 0002 to 0005 made of control tables and audit trail, as the catalogue says it."""
+"""What migrations 0002 to 0009 made of control tables and audit trail, as the catalogue says it."""
 
 from workspaces.database.constraints import TRIGGER
 from workspaces.database.roles import APP, OWNER, PLATFORM
@@ -9,6 +9,8 @@ USER = "accounts_user"
 ADDRESS = "account_emailaddress"
 SESSION = "django_session"
 SESSION_OF_USER = "usersessions_usersession"
+SECOND_FACTOR = "mfa_authenticator"
+IDENTITY = "socialaccount_socialaccount"
 AUDIT_ENTRY = "workspaces_auditentry"
 AUDIT_HEAD = "workspaces_audithead"
 AUDIT_STUB = "workspaces_auditstub"
@@ -27,6 +29,10 @@ _OUTSIDE_OR_ME = f"{_HERE} IS NULL OR id = {_ME}"
 _SIGN_IN = {
     ("outside_workspaces", "*", APP): (_OUTSIDE, _OUTSIDE),
     ("migrations", "*", OWNER): ("true", "true"),
+}
+_RESET_BY_PLATFORM = _SIGN_IN | {
+    ("platform_sees", "r", PLATFORM): ("true", ""),
+    ("platform_resets", "d", PLATFORM): ("true", ""),
 }
 
 # (policy, command, role): (USING, WITH CHECK). "*" is every command.
@@ -50,6 +56,8 @@ POLICIES_OF: dict[str, dict[tuple[str, str, str], tuple[str, str]]] = {
     ADDRESS: _SIGN_IN | {("platform", "*", PLATFORM): ("true", "true")},
     SESSION: _SIGN_IN,
     SESSION_OF_USER: _SIGN_IN,
+    SECOND_FACTOR: _RESET_BY_PLATFORM,
+    IDENTITY: _RESET_BY_PLATFORM,
     KEY_CHECK: {
         ("every_start", "r", APP): ("true", ""),
         ("outside_workspaces", "a", APP): ("", _OUTSIDE),
@@ -58,10 +66,12 @@ POLICIES_OF: dict[str, dict[tuple[str, str, str], tuple[str, str]]] = {
 TRIGGERS_OF = {
     WORKSPACE: {"new_workspace_has_owner"},
     MEMBERSHIP: {TRIGGER, "demotion_leaves_owner", "removal_leaves_owner"},
-    USER: {"guard_standing", "deactivation_leaves_owner"},
+    USER: {"guard_standing", "deactivation_leaves_owner", "keep_second_factor"},
     ADDRESS: set(),
     SESSION: set(),
     SESSION_OF_USER: set(),
+    SECOND_FACTOR: {"note_second_factor"},
+    IDENTITY: set(),
     KEY_CHECK: set(),
     AUDIT_ENTRY: {"chain_audit_entry"},
     AUDIT_HEAD: {"guard_audit_head"},
@@ -72,10 +82,17 @@ _MOVE_HEAD = {"INSERT", "SELECT", "UPDATE (number)", "UPDATE (time)", "UPDATE (h
 # Where the console may do less than that, and all that the platform may do at all. A privilege on a
 # table includes the same on its columns.
 APP_MAY: dict[str, set[str]] = {
-    WORKSPACE: {"SELECT", "UPDATE (name)", "UPDATE (colour)"},
+    WORKSPACE: {
+        "SELECT",
+        "UPDATE (name)",
+        "UPDATE (colour)",
+        "UPDATE (requires_second_factor)",
+    },
     USER: {"SELECT", "UPDATE"},
     KEY_CHECK: {"SELECT", "INSERT"},
     "django_admin_log": set(),
+    "socialaccount_socialapp": set(),
+    "socialaccount_socialtoken": set(),
     AUDIT_ENTRY: {"SELECT", "INSERT"},
     AUDIT_HEAD: _MOVE_HEAD,
     AUDIT_STUB: {"SELECT", "UPDATE (signature)"},
@@ -85,6 +102,8 @@ PLATFORM_MAY: dict[str, set[str]] = {
     MEMBERSHIP: ROWS,
     USER: {"SELECT", "INSERT", "UPDATE"},
     ADDRESS: {"SELECT", "INSERT", "UPDATE"},
+    SECOND_FACTOR: {"SELECT (id)", "SELECT (user_id)", "SELECT (type)", "DELETE"},
+    IDENTITY: {"SELECT (id)", "SELECT (user_id)", "DELETE"},
     "django_admin_log": {"SELECT", "INSERT"},
     "django_content_type": {"SELECT", "INSERT"},
     AUDIT_ENTRY: {"INSERT"},

@@ -1,0 +1,56 @@
+"""A workspace's settings: how it looks, and what it requires of its members."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from workspaces.appearance import change_appearance
+from workspaces.forms import AppearanceForm
+from workspaces.permissions import WorkspacePermission, requires
+from workspaces.requests import MemberRequest
+from workspaces.second_factor import (
+    SecondFactorRefused,
+    members_without,
+    require_second_factor,
+)
+
+
+@require_http_methods(["GET", "POST"])
+@requires(WorkspacePermission.SETTINGS_EDIT)
+def settings_general(request: MemberRequest) -> HttpResponse:
+    posted = request.method == "POST"
+    form = AppearanceForm(request.POST if posted else None, initial=_appearance(request))
+    if posted and form.is_valid():
+        change_appearance(request.workspace, **form.cleaned_data)
+        messages.success(request, "Saved.")
+        return redirect("workspaces:settings-general", request.workspace.slug)
+    context = {"form": form, "without_count": members_without().count()}
+    template = "workspaces/workspace_settings.html"
+    return render(request, template, context, status=422 if posted else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@requires(WorkspacePermission.SETTINGS_EDIT)
+def settings_second_factor(request: MemberRequest) -> HttpResponse:
+    """Say who would be kept out before it is required; `required` is posted as "yes" or "no"."""
+    context: dict[str, Any] = {"error": ""}
+    if request.method == "POST":
+        wanted = request.POST.get("required")
+        try:
+            if wanted not in ("yes", "no"):
+                raise SecondFactorRefused("Choose whether it is required.")
+            require_second_factor(request.workspace, wanted == "yes", by=request.user)
+        except SecondFactorRefused as refused:
+            context["error"] = str(refused)
+        else:
+            return redirect("workspaces:settings-general", request.workspace.slug)
+    context["without"] = list(members_without())
+    template = "workspaces/workspace_settings_second_factor.html"
+    return render(request, template, context, status=422 if context["error"] else 200)
+
+
+def _appearance(request: MemberRequest) -> dict[str, str]:
+    return {"name": request.workspace.name, "colour": request.workspace.colour}
