@@ -9,3 +9,13 @@ add(
         "projects", "Projects", "projects", "fleet:project-list", FleetPermission.PROJECT_VIEW, 10
     )
 )
+add(
+    Section(
+        "credentials",
+        "Credentials",
+        "key",
+        "fleet:credential-list",
+        FleetPermission.CREDENTIAL_VIEW,
+        50,
+    )
+)

@@ -7,6 +7,8 @@ from agenhood.fleet.views import (
     agent_edit,
     agent_revisions,
     agent_templates,
+    credential,
+    credential_edit,
     project,
 )
 
@@ -66,6 +68,31 @@ urlpatterns = [
         "agents/<uuid:agent_id>/revisions/<int:number>/restore/",
         agent_revisions.revision_restore,
         name="agent-revision-restore",
+    ),
+    path("credentials/", credential.credential_list, name="credential-list"),
+    path("credentials/new/", credential_edit.credential_create, name="credential-create"),
+    path(
+        "credentials/<uuid:credential_id>/", credential.credential_detail, name="credential-detail"
+    ),
+    path(
+        "credentials/<uuid:credential_id>/edit/",
+        credential_edit.credential_edit,
+        name="credential-edit",
+    ),
+    path(
+        "credentials/<uuid:credential_id>/rotate/",
+        credential_edit.credential_rotate,
+        name="credential-rotate",
+    ),
+    path(
+        "credentials/<uuid:credential_id>/revoke/",
+        credential.credential_revoke,
+        name="credential-revoke",
+    ),
+    path(
+        "credentials/<uuid:credential_id>/delete/",
+        credential.credential_delete,
+        name="credential-delete",
     ),
     path("projects/", project.project_list, name="project-list"),
     path("projects/new/", project.project_create, name="project-create"),

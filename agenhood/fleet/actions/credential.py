@@ -187,6 +187,11 @@ def agents_using(credential: Credential) -> list[Agent]:
     return list(Agent.objects.active().filter(_uses(credential)).order_by("name"))
 
 
+def agents_holding(credential: Credential) -> list[Agent]:
+    """Return the agents that keep it from being deleted, archived ones too, by name."""
+    return list(Agent.objects.filter(_uses(credential)).order_by("name"))
+
+
 def tasks_using(credential: Credential) -> list[Task]:
     """Return the tasks that run now and may open it, the oldest first."""
     running = Task.objects.filter(

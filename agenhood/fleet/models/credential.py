@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from workspaces.database.constraints import SameWorkspace, UniquePerWorkspace
 from workspaces.managers import ScopedManager, ScopedQuerySet
 from workspaces.models import WorkspaceOwned
-
 
 # How long before a credential expires its people are warned.
 WARNING = timedelta(days=7)
@@ -26,6 +26,31 @@ class CredentialQuerySet(ScopedQuerySet["Credential"]):
     def expiring(self) -> "CredentialQuerySet":
         """Keep what expires within the warning, or has: the most urgent first."""
         return self.usable().filter(expires_at__lte=timezone.now() + WARNING).order_by("expires_at")
+
+    def with_current(self) -> "CredentialQuerySet":
+        """Add `last_four` and `rotated_at`, of the version in use, and `agent_count`, of those that
+        are not archived."""
+        from agenhood.fleet.models.agent import Agent, CredentialGrant
+
+        current = CredentialVersion.objects.filter(
+            credential=models.OuterRef("pk"), number=models.OuterRef("current_version")
+        )
+        granted = CredentialGrant.objects.filter(
+            credential=models.OuterRef(models.OuterRef("pk"))
+        ).values("agent")
+        users = (
+            Agent.objects.active()
+            .filter(models.Q(provider_credential=models.OuterRef("pk")) | models.Q(pk__in=granted))
+            .order_by()
+            .values("workspace")
+            .annotate(number=models.Count("pk"))
+            .values("number")
+        )
+        return self.annotate(
+            last_four=models.Subquery(current.values("last_four")[:1]),
+            rotated_at=models.Subquery(current.values("created_at")[:1]),
+            agent_count=Coalesce(models.Subquery(users), 0),
+        )
 
     def named_like(self, words: str) -> "CredentialQuerySet":
         """Keep credentials whose name contains each of the words, in any case and order."""
