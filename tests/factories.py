@@ -2,6 +2,7 @@
 sides of a boundary."""
 
 from datetime import timedelta
+from datetime import timedelta
 from typing import Any
 
 import factory
@@ -32,6 +33,8 @@ from workspaces.models import Membership, Workspace, WorkspaceKey
 from workspaces.provisioning import provision_workspace
 from workspaces.roles import Role
 from workspaces.scope import platform_scope, workspace_scope
+from workspaces.tokens.models import ServiceAccount, Token
+from workspaces.tokens.text import digest_of, new_text, prefix_of
 from workspaces.tokens.models import ServiceAccount, Token
 from workspaces.tokens.text import digest_of, new_text, prefix_of
 from workspaces.secrets import fingerprint, last_four, seal
@@ -100,6 +103,35 @@ class WorkspaceOwnedFactory(DjangoModelFactory):
     def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
         with workspace_scope(kwargs["workspace"].pk):
             return super()._create(model_class, *args, **kwargs)
+
+
+class ServiceAccountFactory(WorkspaceOwnedFactory):
+    class Meta:
+        model = ServiceAccount
+
+    name = factory.Sequence("account-{}".format)
+    created_by = factory.SubFactory(UserFactory)
+
+
+class TokenFactory(WorkspaceOwnedFactory):
+    """A token of a member's, who is made with it; `text` is what its holder sends."""
+
+    class Meta:
+        model = Token
+        exclude = ["text"]
+
+    text = factory.LazyAttribute(lambda token: new_text(token.workspace.pk))
+    name = factory.Sequence("token-{}".format)
+    membership = factory.SubFactory(
+        MembershipFactory, workspace=factory.SelfAttribute("..workspace")
+    )
+    created_by = factory.LazyAttribute(
+        lambda token: token.membership.user if token.membership else UserFactory()
+    )
+    scopes = factory.List([])
+    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=90))
+    prefix = factory.LazyAttribute(lambda token: prefix_of(token.text))
+    digest = factory.LazyAttribute(lambda token: digest_of(token.text))
 
 
 class ServiceAccountFactory(WorkspaceOwnedFactory):

@@ -102,6 +102,8 @@ class Membership(models.Model):
             models.CheckConstraint(
                 condition=models.Q(role__in=Role.values), name="workspaces_membership_role"
             ),
+            # What belongs to a member refers to both: SameWorkspace.
+            models.UniqueConstraint(fields=["workspace", "id"], name="workspaces_membership_key"),
         ]
 
     def __str__(self) -> str:
@@ -199,7 +201,8 @@ def adopt(row: Any) -> None:
         raise WorkspaceMismatch(f"This {row._meta.verbose_name} is of another workspace.")
     for field in row._meta.concrete_fields:
         named = field.is_cached(row) and getattr(row, field.name) if field.is_relation else None
-        if isinstance(named, WorkspaceOwned) and named.workspace_id not in (None, active):
+        owned = isinstance(named, WorkspaceOwned | Membership)
+        if owned and named.workspace_id not in (None, active):
             raise WorkspaceMismatch(f"The {field.verbose_name} is of another workspace.")
 
 
@@ -207,3 +210,4 @@ def adopt(row: Any) -> None:
 from workspaces.audit.models import AuditEntry, AuditHead, AuditStub  # noqa: E402, F401
 from workspaces.exports.models import Export  # noqa: E402, F401
 from workspaces.secrets.models import MasterKeyCheck, WorkspaceKey  # noqa: E402, F401
+from workspaces.tokens.models import ServiceAccount, Token  # noqa: E402, F401

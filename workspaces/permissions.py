@@ -46,6 +46,11 @@ def holds(role: Role, permission: str) -> bool:
     return role in _holders[permission]
 
 
+def held_by(role: Role) -> list[str]:
+    """Return the names of all permissions that a role holds, in order."""
+    return sorted(name for name, roles in _holders.items() if role in roles)
+
+
 grant(WorkspacePermission.WORKSPACE_VIEW, to=Role)
 grant(WorkspacePermission.WORKSPACE_LEAVE, to=Role)
 grant(WorkspacePermission.MEMBER_VIEW, to=[Role.OWNER, Role.ADMIN, Role.OPERATOR, Role.VIEWER])

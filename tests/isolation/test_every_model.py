@@ -11,11 +11,11 @@ from django.db.utils import DatabaseError
 from factory.django import DjangoModelFactory
 
 from tests import factories
-from tests.factories import WorkspaceFactory, WorkspaceOwnedFactory
+from tests.factories import MembershipFactory, WorkspaceFactory, WorkspaceOwnedFactory
 from tests.isolation.sql import refused, rows, run
 from workspaces.database.constraints import SameWorkspace
 from workspaces.managers import WorkspaceMismatch
-from workspaces.models import WorkspaceOwned
+from workspaces.models import Membership, WorkspaceOwned
 from workspaces.scope import NoActiveWorkspace, workspace_scope
 
 MODELS = [
@@ -28,6 +28,8 @@ APPEND_ONLY: set[str] = {"AuditEntry"}
 
 
 def factory_of(model: type[Any]) -> type[DjangoModelFactory]:
+    if model is Membership:  # what a member owns refers to one
+        return MembershipFactory
     kinds = [kind for kind in vars(factories).values() if isinstance(kind, type)]
     for kind in kinds:
         if issubclass(kind, WorkspaceOwnedFactory) and kind._meta.model is model:
@@ -141,7 +143,7 @@ def test_every_key_between_owned_models_is_of_one_workspace() -> None:
         keys = {
             field.name
             for field in model._meta.concrete_fields
-            if field.is_relation and issubclass(field.related_model, WorkspaceOwned)
+            if field.is_relation and issubclass(field.related_model, WorkspaceOwned | Membership)
         }
 
         assert keys == held, model

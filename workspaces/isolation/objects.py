@@ -28,6 +28,7 @@ SELECT n.nspname, role
  WHERE n.nspname !~ '^(pg_|information_schema$)' AND has_schema_privilege(role, n.oid, 'CREATE')
 """
 REQUIRED_FUNCTIONS = {"current_id", "active_id", "active_user_id", "refuse_new_workspace", "enter"}
+REQUIRED_FUNCTIONS |= {"enter_by_token"}
 
 
 def check(cursor: Any) -> Iterator[Finding]:
