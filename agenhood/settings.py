@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "accounts",
     "workspaces",
     "agenhood.fleet",
+    "agenhood.api",
     "django.contrib.admin.apps.SimpleAdminConfig",  # our own site, with our own models only
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -84,6 +85,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "accounts.middleware.KeepNothingMiddleware",
+    "agenhood.api.middleware.ApiMiddleware",
     "agenhood.health.HealthMiddleware",
     "csp.middleware.CSPMiddleware",
     "accounts.middleware.SessionCookieMiddleware",

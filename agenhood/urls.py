@@ -17,6 +17,7 @@ urlpatterns = [
     path("account/second-factor/", include("accounts.second_factor_urls")),
     path("", include("workspaces.urls")),
     path("w/<str:slug>/", include("agenhood.fleet.urls")),
+    path("api/v1/", include("agenhood.api.urls")),
     path("admin/", platform_site.urls),
     path("offline/", login_not_required(offline.page), name="offline"),
     path("service-worker.js", login_not_required(offline.service_worker), name="service-worker"),

@@ -1,0 +1,48 @@
+"""Who asks: a token, and what it may."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+from workspaces.tokens import TokenHolder
+
+from accounts.models import User
+from workspaces.models import Workspace
+
+
+class ApiRequest(HttpRequest):
+    """A request whose token the middleware has checked, inside the scope of its workspace."""
+
+    holder: TokenHolder
+    workspace: Workspace
+    person: User
+
+
+class TokenAuth(HttpBearer):
+    """Says in the OpenAPI document how to ask; the middleware has entered the scope by then."""
+
+    openapi_description = "A token of the workspace: agh_…"
+
+    def authenticate(self, request: HttpRequest, token: str) -> Any:
+        return getattr(request, "holder", None)
+
+
+def allowed(permission: StrEnum) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let only tokens with `permission` run an operation: in their scopes, and held by whom they
+    act for, now."""
+
+    def decorate(operation: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(operation)
+        def guarded(request: Any, *args: Any, **kwargs: Any) -> Any:
+            if not request.holder.may(permission):
+                raise PermissionDenied(f"needs {permission}")
+            return operation(request, *args, **kwargs)
+
+        guarded.permission = permission  # type: ignore[attr-defined]  # a test asks for it
+        return guarded
+
+    return decorate

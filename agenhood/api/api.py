@@ -1,0 +1,114 @@
+"""The API itself: its document, its errors and its routers."""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from agenhood.api.access import TokenAuth
+from agenhood.api.problems import Invalid, Refused, problem
+from agenhood.api.routes import ROUTERS
+from agenhood.fleet.actions.agent import AgentRefused
+from agenhood.fleet.actions.credential import CredentialRefused
+from agenhood.fleet.actions.project import ProjectRefused
+
+# What the actions raise instead of doing what was asked; the message is for the one who asked.
+REFUSALS: tuple[type[Exception], ...] = (ProjectRefused, AgentRefused, CredentialRefused)
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTION = """\
+Everything that the console's pages do, for programs. A token names its workspace; it may what its
+scopes say and the role of its person or service account allows now. Errors are
+`application/problem+json`. A create with an `Idempotency-Key` is done once, however often it is
+sent within a day.
+"""
+
+
+class Api(NinjaAPI):
+    def get_openapi_schema(self, **kwargs: Any) -> Any:
+        """Return the document, in which errors have the media type that they are sent with."""
+        schema = super().get_openapi_schema(**kwargs)
+        for path in schema["paths"].values():
+            for operation in path.values():
+                for status, answer in operation["responses"].items():
+                    if int(status) >= 400 and "application/json" in answer.get("content", {}):
+                        answer["content"] = {
+                            "application/problem+json": answer["content"]["application/json"]
+                        }
+        return schema
+
+
+api = Api(
+    title="Agenhood",
+    version="1",
+    description=DESCRIPTION,
+    auth=TokenAuth(),
+    docs_url=None,  # our own page: Swagger's does not work under the console's policy
+    openapi_url="/openapi.json",
+    urls_namespace="api",
+)
+for prefix, router in ROUTERS:
+    api.add_router(prefix, router)
+
+
+@api.exception_handler(Invalid)
+def _invalid(request: HttpRequest, error: Invalid) -> HttpResponse:
+    return problem(request, 422, "Some fields are not right.", error.errors)
+
+
+@api.exception_handler(Refused)
+def _refused(request: HttpRequest, error: Refused) -> HttpResponse:
+    return problem(request, error.status, error.detail)
+
+
+def _refused_by_an_action(request: HttpRequest, error: Exception) -> HttpResponse:
+    return problem(request, 409, str(error))
+
+
+for _kind in REFUSALS:
+    api.add_exception_handler(_kind, _refused_by_an_action)
+
+
+@api.exception_handler(ValidationError)
+def _malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    errors: dict[str, list[str]] = {}
+    for one in error.errors:
+        # ("body", "payload", "name") → "name"; our operations name their arguments, clients do not.
+        place = [str(part) for part in one["loc"][1:] if part not in ("payload", "query")]
+        errors.setdefault(".".join(place), []).append(one["msg"])
+    return problem(request, 422, "Some fields are not right.", errors)
+
+
+@api.exception_handler(HttpError)
+def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return problem(request, error.status_code, str(error))
+
+
+@api.exception_handler(AuthenticationError)
+def _unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    return problem(request, 401)
+
+
+@api.exception_handler(PermissionDenied)
+def _denied(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
+    return problem(request, 403, f"This token {error}." if str(error) else "")
+
+
+@api.exception_handler(Http404)
+def _absent(request: HttpRequest, error: Http404) -> HttpResponse:
+    return problem(request, 404)
+
+
+@api.exception_handler(RequestDataTooBig)
+def _too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    return problem(request, 413)
+
+
+@api.exception_handler(Exception)
+def _failed(request: HttpRequest, error: Exception) -> Any:
+    logger.error("Failed: %s %s", request.method, request.path, exc_info=error)
+    return problem(request, 500)

@@ -1,0 +1,78 @@
+"""What makes a request under /api/v1/ one of a token: before sessions, cookies and pages."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from workspaces.tokens import TokenRefused, token_scope
+
+from agenhood.api.idempotency import claim, keep
+from agenhood.api.models import IdempotentRequest
+from agenhood.api.problems import Refused, problem
+from agenhood.api.rate_limit import RateLimit
+
+PREFIX = "/api/v1/"
+# Of the API's own addresses those that need no token: they tell of no workspace.
+PUBLIC = {PREFIX + "openapi.json", PREFIX + "docs"}
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+LIMIT = RateLimit(per_second=10, burst=100)
+
+logger = logging.getLogger(__name__)
+
+
+class ApiMiddleware:
+    """Enters the scope of the token's workspace for the whole answer; an error undoes all."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: Any) -> HttpResponseBase:
+        if not request.path_info.startswith(PREFIX) or request.path_info in PUBLIC:
+            return self.get_response(request)
+        request.COOKIES.clear()  # a browser's session has no say here
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return _no_token(request)
+        try:
+            with token_scope(text.strip(), request) as scope:
+                request.holder = scope.holder
+                request.workspace = scope.holder.workspace
+                request.person = scope.holder.user
+                response = self._answer(request)
+                if response.status_code >= 400:
+                    transaction.set_rollback(True)
+                return response
+        except TokenRefused:
+            return _no_token(request)
+
+    def _answer(self, request: Any) -> HttpResponseBase:
+        if wait := LIMIT.wait(request.holder.token_id):
+            detail = f"Ask again in {wait} s."
+            return problem(request, 429, detail, headers={"Retry-After": wait})
+        if request.workspace.is_suspended and request.method not in SAFE_METHODS:
+            return problem(request, 403, "This workspace is suspended: it can be read only.")
+        try:
+            claimed = claim(request, request.holder.token_id)
+        except RequestDataTooBig:
+            return problem(request, 413)
+        except Refused as refused:
+            return problem(request, refused.status, refused.detail)
+        if isinstance(claimed, HttpResponse):
+            return claimed
+        response = self.get_response(request)
+        if isinstance(claimed, IdempotentRequest) and response.status_code < 400:
+            keep(claimed, response)  # type: ignore[arg-type]
+        return response
+
+
+def _no_token(request: HttpRequest) -> HttpResponse:
+    """One answer whatever is wrong with it."""
+    return problem(
+        request,
+        401,
+        "Send a token that is valid: Authorization: Bearer agh_…",
+        headers={"WWW-Authenticate": "Bearer"},
+    )

@@ -1,0 +1,14 @@
+"""One router for each resource."""
+
+from ninja import Router
+
+from agenhood.api.routes import agents, audit, credentials, members, projects, templates
+
+ROUTERS: list[tuple[str, Router]] = [
+    ("/agents", agents.router),
+    ("/templates", templates.router),
+    ("/projects", projects.router),
+    ("/credentials", credentials.router),
+    ("/members", members.router),
+    ("/audit", audit.router),
+]

@@ -1,0 +1,85 @@
+"""The API's document as a page: drawn here, since the usual viewers need scripts from elsewhere."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from agenhood.api.api import api
+
+
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    """Show every operation with what it takes and answers. For whoever is signed in."""
+    document = api.get_openapi_schema(path_params={})
+    context = {
+        "info": document["info"],
+        "groups": _groups(document),
+        "schemas": [
+            {"name": name, "fields": _fields(schema)}
+            for name, schema in sorted(document["components"]["schemas"].items())
+        ],
+    }
+    return render(request, "api/docs.html", context)
+
+
+def _groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            groups.setdefault(operation["tags"][0], []).append(
+                {
+                    "method": method.upper(),
+                    "path": path,
+                    "summary": operation["summary"],
+                    "description": operation.get("description", ""),
+                    "parameters": [
+                        parameter | {"type": _type(parameter["schema"])}
+                        for parameter in operation.get("parameters", [])
+                    ],
+                    "takes": _body(operation.get("requestBody", {})),
+                    "answers": [
+                        {"status": status, "type": _body(answer)}
+                        for status, answer in operation["responses"].items()
+                        if int(status) < 400
+                    ],
+                }
+            )
+    return groups
+
+
+def _body(described: dict[str, Any]) -> str:
+    for media in described.get("content", {}).values():
+        return _type(media.get("schema", {}))
+    return ""
+
+
+def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    needed = schema.get("required", [])
+    return [
+        {
+            "name": name,
+            "type": _type(field),
+            "required": name in needed,
+            "description": field.get("description", ""),
+        }
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """Return a JSON schema in a few words: "list of AgentOut", "string (uuid) or null"."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    for either in ("anyOf", "oneOf"):
+        if either in schema:
+            return " or ".join(_type(one) for one in schema[either])
+    if "allOf" in schema:
+        return _type(schema["allOf"][0])
+    if "enum" in schema:
+        return " | ".join(str(value) for value in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    kind = str(schema.get("type", "anything"))
+    return f"{kind} ({schema['format']})" if "format" in schema else kind
