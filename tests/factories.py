@@ -2,8 +2,8 @@
 sides of a boundary."""
 
 from datetime import timedelta
-from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import factory
 from django.utils import timezone
@@ -11,6 +11,7 @@ from factory.django import DjangoModelFactory
 
 from accounts.models import User
 from accounts.provisioning import account_for
+from agenhood.api.models import IdempotentRequest
 from agenhood.fleet.models import (
     Agent,
     AgentRevision,
@@ -29,15 +30,14 @@ from agenhood.fleet.models import (
     SavedView,
     Task,
 )
+from workspaces.exports.models import Export
 from workspaces.models import Membership, Workspace, WorkspaceKey
 from workspaces.provisioning import provision_workspace
 from workspaces.roles import Role
 from workspaces.scope import platform_scope, workspace_scope
-from workspaces.tokens.models import ServiceAccount, Token
-from workspaces.tokens.text import digest_of, new_text, prefix_of
-from workspaces.tokens.models import ServiceAccount, Token
-from workspaces.tokens.text import digest_of, new_text, prefix_of
 from workspaces.secrets import fingerprint, last_four, seal
+from workspaces.tokens.models import ServiceAccount, Token
+from workspaces.tokens.text import digest_of, new_text, prefix_of
 
 
 class UserFactory(DjangoModelFactory):
@@ -103,35 +103,6 @@ class WorkspaceOwnedFactory(DjangoModelFactory):
     def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
         with workspace_scope(kwargs["workspace"].pk):
             return super()._create(model_class, *args, **kwargs)
-
-
-class ServiceAccountFactory(WorkspaceOwnedFactory):
-    class Meta:
-        model = ServiceAccount
-
-    name = factory.Sequence("account-{}".format)
-    created_by = factory.SubFactory(UserFactory)
-
-
-class TokenFactory(WorkspaceOwnedFactory):
-    """A token of a member's, who is made with it; `text` is what its holder sends."""
-
-    class Meta:
-        model = Token
-        exclude = ["text"]
-
-    text = factory.LazyAttribute(lambda token: new_text(token.workspace.pk))
-    name = factory.Sequence("token-{}".format)
-    membership = factory.SubFactory(
-        MembershipFactory, workspace=factory.SelfAttribute("..workspace")
-    )
-    created_by = factory.LazyAttribute(
-        lambda token: token.membership.user if token.membership else UserFactory()
-    )
-    scopes = factory.List([])
-    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=90))
-    prefix = factory.LazyAttribute(lambda token: prefix_of(token.text))
-    digest = factory.LazyAttribute(lambda token: digest_of(token.text))
 
 
 class ServiceAccountFactory(WorkspaceOwnedFactory):
@@ -343,3 +314,21 @@ class SavedViewFactory(WorkspaceOwnedFactory):
     person = factory.SubFactory(UserFactory)
     name = factory.Sequence("view-{}".format)
     query = "state=failed"
+
+
+class IdempotentRequestFactory(WorkspaceOwnedFactory):
+    class Meta:
+        model = IdempotentRequest
+
+    token_id = factory.LazyFunction(uuid4)
+    key = factory.Sequence("key-{}".format)
+    fingerprint = "0" * 64
+
+
+class ExportFactory(WorkspaceOwnedFactory):
+    class Meta:
+        model = Export
+
+    kind = "probe"
+    format = "ndjson"
+    requested_by = factory.SubFactory(UserFactory)

@@ -9,7 +9,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from agenhood.api.access import TokenAuth
-from agenhood.api.problems import Invalid, Refused, problem
+from agenhood.api.problems import PROBLEM, Invalid, Refused, problem
 from agenhood.api.routes import ROUTERS
 from agenhood.fleet.actions.agent import AgentRefused
 from agenhood.fleet.actions.credential import CredentialRefused
@@ -36,9 +36,7 @@ class Api(NinjaAPI):
             for operation in path.values():
                 for status, answer in operation["responses"].items():
                     if int(status) >= 400 and "application/json" in answer.get("content", {}):
-                        answer["content"] = {
-                            "application/problem+json": answer["content"]["application/json"]
-                        }
+                        answer["content"] = {PROBLEM: answer["content"]["application/json"]}
         return schema
 
 

@@ -11,7 +11,7 @@ from workspaces.tokens import TokenRefused, token_scope
 
 from agenhood.api.idempotency import claim, keep
 from agenhood.api.models import IdempotentRequest
-from agenhood.api.problems import Refused, problem
+from agenhood.api.problems import PROBLEM, Refused, problem
 from agenhood.api.rate_limit import RateLimit
 
 PREFIX = "/api/v1/"
@@ -44,6 +44,8 @@ class ApiMiddleware:
                 response = self._answer(request)
                 if response.status_code >= 400:
                     transaction.set_rollback(True)
+                    if response["Content-Type"] != PROBLEM:  # a page: no such route, or method
+                        return problem(request, response.status_code)
                 return response
         except TokenRefused:
             return _no_token(request)

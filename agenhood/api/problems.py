@@ -7,6 +7,7 @@ from ninja import Schema
 
 from agenhood.request_id import current_request_id
 
+PROBLEM = "application/problem+json"
 TITLES = {
     400: "Bad request",
     401: "No valid token",
@@ -64,6 +65,4 @@ def problem(
         request_id=current_request_id(),
         errors=errors or {},
     )
-    return JsonResponse(
-        body.dict(), status=status, content_type="application/problem+json", headers=headers
-    )
+    return JsonResponse(body.dict(), status=status, content_type=PROBLEM, headers=headers)

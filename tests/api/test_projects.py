@@ -1,9 +1,6 @@
 import pytest
 
-from agenhood.fleet.models import Project
-from tests.factories import AgentFactory, ProjectFactory, WorkspaceFactory
-from workspaces.roles import Role
-from workspaces.scope import workspace_scope
+from tests.factories import WorkspaceFactory
 
 
 @pytest.fixture

@@ -1,0 +1,17 @@
+"""One thing of each kind that the API's addresses name, by that name."""
+
+from uuid import UUID
+
+from tests import factories
+from workspaces.models import Workspace
+
+
+def make_things(workspace: Workspace) -> dict[str, UUID]:
+    agent = factories.AgentFactory(workspace=workspace, name=f"{workspace.slug}-agent")
+    return {
+        "agent": agent.pk,
+        "project": factories.ProjectFactory(workspace=workspace, name=f"{workspace.slug}-p").pk,
+        "template": factories.AgentTemplateFactory(workspace=workspace).pk,
+        "credential": factories.CredentialFactory(workspace=workspace).pk,
+        "membership": factories.MembershipFactory(workspace=workspace).pk,
+    }
