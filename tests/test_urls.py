@@ -24,8 +24,10 @@ OPEN = {
     "account_reset_password_from_key_done",
     "offline",
     "service-worker",
-    "livez",
-    "readyz",
+    "mfa_login_webauthn",
+    "mfa_authenticate",  # whose password was right
+    "oidc-start",
+    "openid_connect_callback",
 }
 # Open to everybody who is signed in; each shows and changes what is that person's own.
 SIGNED_IN = {
@@ -37,6 +39,17 @@ SIGNED_IN = {
     "account_change_password",
     "account_set_password",
     "account_reauthenticate",
+    "mfa_reauthenticate",
+    "mfa_reauthenticate_webauthn",
+    "mfa_index",
+    "mfa_activate_totp",
+    "mfa_deactivate_totp",
+    "mfa_add_webauthn",
+    "mfa_edit_webauthn",
+    "mfa_remove_webauthn",
+    "mfa_view_recovery_codes",
+    "mfa_generate_recovery_codes",
+    "workspaces:second-factor-required",
 }
 # What the design says of each permission; the roles are spelled out here once more.
 EVERYBODY = {Role.OWNER, Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR}
@@ -63,6 +76,8 @@ ROLES = {
     FleetPermission.CREDENTIAL_MANAGE: {Role.OWNER, Role.ADMIN},
     FleetPermission.HISTORY_VIEW: EVERYBODY - {Role.AUDITOR},
     FleetPermission.HISTORY_EXPORT: {Role.OWNER, Role.ADMIN, Role.OPERATOR},
+    FleetPermission.HISTORY_EDIT: {Role.OWNER, Role.ADMIN, Role.OPERATOR},
+    FleetPermission.HISTORY_DELETE: {Role.OWNER, Role.ADMIN},
 }
 
 ADDRESSES = addresses()
@@ -107,6 +122,13 @@ def test_no_view_names_an_address_of_allauth_that_this_console_does_not_have():
         "account_confirm_email",
         "usersessions_list",
         "account_request_login",
+        "mfa_list_webauthn",
+        "mfa_signup_webauthn",
+        "mfa_download_recovery_codes",
+        "mfa_trust",
+        "openid_connect_login",
+        "socialaccount_signup",
+        "socialaccount_connections",
     }
 
     there = set(get_resolver().reverse_dict)

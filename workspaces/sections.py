@@ -14,7 +14,8 @@ from workspaces.permissions import WorkspacePermission
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """`key` is what an address names it by, `icon` a symbol of static/icons.svg."""
+    """`key` is what an address names it by, `icon` a symbol of static/icons.svg. Pages belong to it
+    whose URL name begins with the noun of `url_name`, or with one of `nouns`."""
 
     key: str
     label: str
@@ -22,6 +23,7 @@ class Section:
     url_name: str
     permission: StrEnum
     order: int
+    nouns: tuple[str, ...] = ()
 
 
 _sections: dict[str, Section] = {}
@@ -51,7 +53,8 @@ def landing_url(membership: Membership, key: str) -> str:
 
 def key_of(url_name: str) -> str:
     """Return the section that the page of this URL name belongs to, or ""."""
-    return next((s.key for s in _sections.values() if _noun(s.url_name) == _noun(url_name)), "")
+    noun = _noun(url_name)
+    return next((s.key for s in _sections.values() if noun in (_noun(s.url_name), *s.nouns)), "")
 
 
 def _noun(url_name: str) -> str:
@@ -77,5 +80,25 @@ add(
         "workspaces:settings-general",
         WorkspacePermission.SETTINGS_EDIT,
         99,
+    )
+)
+add(
+    Section(
+        "exports",
+        "Exports",
+        "download",
+        "workspaces:export-list",
+        WorkspacePermission.EXPORT_OWN,
+        96,
+    )
+)
+add(
+    Section(
+        "audit",
+        "Audit",
+        "audit",
+        "workspaces:audit-list",
+        WorkspacePermission.AUDIT_VIEW,
+        95,
     )
 )

@@ -17,6 +17,8 @@ class FleetPermission(StrEnum):
     CREDENTIAL_MANAGE = "credential.manage"
     HISTORY_VIEW = "history.view"
     HISTORY_EXPORT = "history.export"
+    HISTORY_EDIT = "history.edit"  # titles of conversations, and which are archived
+    HISTORY_DELETE = "history.delete"
 
 
 READERS = [Role.OWNER, Role.ADMIN, Role.OPERATOR, Role.VIEWER]
@@ -32,3 +34,5 @@ grant(FleetPermission.CREDENTIAL_VIEW, to=[*EDITORS, Role.AUDITOR])
 grant(FleetPermission.CREDENTIAL_MANAGE, to=[Role.OWNER, Role.ADMIN])
 grant(FleetPermission.HISTORY_VIEW, to=READERS)
 grant(FleetPermission.HISTORY_EXPORT, to=EDITORS)
+grant(FleetPermission.HISTORY_EDIT, to=EDITORS)
+grant(FleetPermission.HISTORY_DELETE, to=[Role.OWNER, Role.ADMIN])

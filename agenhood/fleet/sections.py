@@ -19,3 +19,14 @@ add(
         50,
     )
 )
+add(
+    Section(
+        "history",
+        "History",
+        "history",
+        "fleet:history-list",
+        FleetPermission.HISTORY_VIEW,
+        30,
+        nouns=("conversation",),
+    )
+)

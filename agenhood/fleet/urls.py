@@ -7,8 +7,10 @@ from agenhood.fleet.views import (
     agent_edit,
     agent_revisions,
     agent_templates,
+    conversation,
     credential,
     credential_edit,
+    history,
     project,
 )
 
@@ -101,4 +103,47 @@ urlpatterns = [
     path("projects/<uuid:project_id>/archive/", project.project_archive, name="project-archive"),
     path("projects/<uuid:project_id>/restore/", project.project_restore, name="project-restore"),
     path("projects/<uuid:project_id>/delete/", project.project_delete, name="project-delete"),
+    path("history/", history.history_list, name="history-list"),
+    path("history/views/new/", history.history_view_create, name="history-view-create"),
+    path(
+        "history/views/<uuid:savedview_id>/delete/",
+        history.history_view_delete,
+        name="history-view-delete",
+    ),
+    path("conversations/", conversation.conversation_list, name="conversation-list"),
+    path(
+        "conversations/<uuid:conversation_id>/",
+        conversation.conversation_detail,
+        name="conversation-detail",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/tasks/<uuid:task_id>/",
+        conversation.conversation_task,
+        name="conversation-task",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/events/<uuid:event_id>/",
+        conversation.conversation_event,
+        name="conversation-event",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/rename/",
+        conversation.conversation_rename,
+        name="conversation-rename",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/archive/",
+        conversation.conversation_archive,
+        name="conversation-archive",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/restore/",
+        conversation.conversation_restore,
+        name="conversation-restore",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/delete/",
+        conversation.conversation_delete,
+        name="conversation-delete",
+    ),
 ]

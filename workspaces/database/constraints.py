@@ -4,6 +4,8 @@ WorkspaceIsolation()       on every model that a workspace owns: row security, f
                            refer to; a `workspace_id` that never changes
 SameWorkspace("project")   beside every foreign key to another such model
 UniquePerWorkspace("name") instead of `unique=True`
+FoundBySearch()            on a model of search documents: a full-text search that row security lets
+                           use its index
 """
 
 from typing import Any, Self
@@ -16,6 +18,8 @@ from django.db.models.functions import Lower
 POLICY = "workspace_isolation"
 TRIGGER = "workspace_id_is_immutable"
 POLICY_EXPRESSION = "workspace_id = (SELECT workspaces.current_id())"
+SEARCH_POLICY = "workspace_search"
+SEARCH_EXPRESSION = "vector @@ (SELECT workspaces.search_query())"
 
 
 class WorkspaceIsolation(models.BaseConstraint):
@@ -202,3 +206,45 @@ class UniquePerWorkspace(models.UniqueConstraint):
     def clone(self) -> Self:
         _path, args, kwargs = self.deconstruct()
         return type(self)(*args, **kwargs)
+
+
+class FoundBySearch(models.BaseConstraint):
+    """Narrows what is read of a table to what the transaction searches for, in its index.
+
+    A full-text condition of a query's own is asked only after row security, of every row of the
+    workspace, since it may tell what it reads; one that is itself a policy may be asked of the
+    index. The policy is restrictive: it takes rows away and never adds any. The model has a
+    `vector`, made by `workspaces.search_vector()`: docs/adr/0015-search-under-row-security.md.
+    """
+
+    def __init__(self, *, name: str = "%(app_label)s_%(class)s_search", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def constraint_sql(self, model: Any, schema_editor: Any) -> None:
+        schema_editor.deferred_sql.append(
+            Statement(
+                f"CREATE POLICY {SEARCH_POLICY} ON %(table)s AS RESTRICTIVE FOR SELECT"
+                f" USING ({SEARCH_EXPRESSION})",
+                table=Table(model._meta.db_table, schema_editor.quote_name),
+            )
+        )
+
+    def create_sql(self, model: Any, schema_editor: Any) -> None:
+        self.constraint_sql(model, schema_editor)
+
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
+        return f"DROP POLICY {SEARCH_POLICY} ON {schema_editor.quote_name(model._meta.db_table)}"
+
+    def validate(
+        self,
+        model: Any,
+        instance: models.Model,
+        exclude: Any = None,
+        using: str = DEFAULT_DB_ALIAS,
+    ) -> None:
+        """Nothing that a form could get wrong."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FoundBySearch)
+
+    __hash__ = None  # type: ignore[assignment]

@@ -13,6 +13,7 @@ from agenhood.fleet.models.history import (
     Conversation,
     Event,
     SavedView,
+    SearchDocument,
     Task,
 )
 from agenhood.fleet.models.project import Project
@@ -34,5 +35,6 @@ __all__ = [
     "PromptLabel",
     "PromptVersion",
     "SavedView",
+    "SearchDocument",
     "Task",
 ]

@@ -3,11 +3,13 @@
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 
 from agenhood.fleet.models.agent import Agent
 from agenhood.fleet.models.project import Project
-from workspaces.database.constraints import SameWorkspace
+from workspaces.database.constraints import FoundBySearch, SameWorkspace
 from workspaces.managers import ScopedManager, ScopedQuerySet
 from workspaces.models import WorkspaceOwned
 
@@ -171,6 +173,35 @@ class Artifact(WorkspaceOwned):
 
     def __str__(self) -> str:
         return self.path
+
+
+class SearchDocument(WorkspaceOwned):
+    """What a task is found by: its texts and its events', and whose it is.
+
+    `agenhood.fleet.search` writes and reads it. Reading takes what `FoundBySearch` allows, which is
+    every document of the workspace unless a search is open.
+    """
+
+    task = models.ForeignKey(
+        Task, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    # The events in it, counted from the first: a running task's newest ones may be missing.
+    events = models.PositiveIntegerField(default=0)
+    vector = SearchVectorField()
+
+    class Meta(WorkspaceOwned.Meta):
+        constraints = [
+            *WorkspaceOwned.Meta.constraints,
+            SameWorkspace("task", on_delete="CASCADE"),
+            FoundBySearch(),
+            models.UniqueConstraint(fields=["workspace", "task"], name="fleet_searchdocument_once"),
+        ]
+        # Its words begin with the workspace's key. Without a list of pending entries, which every
+        # search would read to its end, whosever they are.
+        indexes = [GinIndex(fields=["vector"], fastupdate=False, name="fleet_searchdocument_words")]
+
+    def __str__(self) -> str:
+        return str(self.task_id)
 
 
 class SavedView(WorkspaceOwned):

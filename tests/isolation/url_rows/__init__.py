@@ -3,11 +3,20 @@
 Each module has `ROWS`, and `things(workspace)`, which makes what its addresses name.
 """
 
-from tests.isolation.url_rows import agents, credentials, projects, workspaces
+from tests.isolation.url_rows import (
+    agents,
+    audit,
+    credentials,
+    exports,
+    history,
+    projects,
+    settings,
+    workspaces,
+)
 from tests.isolation.url_rows.row import Row, Things
 from workspaces.models import Workspace
 
-SUBJECTS = [workspaces, projects, agents, credentials]
+SUBJECTS = [workspaces, audit, projects, agents, credentials, settings, history, exports]
 ROWS: list[Row] = [row for subject in SUBJECTS for row in subject.ROWS]
 
 

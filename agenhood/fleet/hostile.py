@@ -1,0 +1,30 @@
+"""Text that an agent or its tools wrote, made fit to be read on a page.
+
+Templates escape markup; here goes what would still deceive: codes that colour or move a terminal,
+characters that turn a line round or hide in it, and more than anybody reads.
+"""
+
+import re
+
+# ECMA-48 control sequences, strings of the operating system's kind (titles, links), other escapes.
+_TERMINAL = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|\Z)"
+    r"|\x1b[ -/]*[0-~]?"
+)
+# Other control characters but tab and line feed, marks of direction, and what has no width.
+_HIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+
+def readable(text: str) -> str:
+    """Return the text without what deceives. Lines end with a line feed; a line that was
+    overwritten from its start, as progress bars are, becomes several."""
+    text = text.replace("\r\n", "\n")
+    return _HIDDEN.sub("", _TERMINAL.sub("", text).replace("\r", "\n"))
+
+
+def one_line(text: str) -> str:
+    return " ".join(readable(text).split())
