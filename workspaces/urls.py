@@ -1,6 +1,6 @@
 from django.urls import path
 
-from workspaces.views import home, members, picker, second_factor, settings
+from workspaces.views import exports, home, members, picker, second_factor, settings
 
 app_name = "workspaces"
 urlpatterns = [
@@ -25,6 +25,12 @@ urlpatterns = [
         "w/<str:slug>/settings/second-factor/",
         settings.settings_second_factor,
         name="settings-second-factor",
+    ),
+    path("w/<str:slug>/exports/", exports.export_list, name="export-list"),
+    path(
+        "w/<str:slug>/exports/<uuid:export_id>/download/",
+        exports.export_download,
+        name="export-download",
     ),
     path("w/<str:slug>/leave/", members.leave, name="leave"),
     path("w/<str:slug>/ownership/", members.ownership_transfer, name="ownership-transfer"),

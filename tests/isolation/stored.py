@@ -5,7 +5,10 @@ from typing import Any
 
 import psycopg
 
-BOOKKEEPING = {"django_migrations", "django_content_type", "django_cache"}
+# The queue's rows name their workspace in a job's arguments; that of the row that a job is about is
+# looked at, and tests/workspaces/test_jobs.py looks at the queue.
+QUEUE = {"procrastinate_jobs", "procrastinate_events"}
+BOOKKEEPING = {"django_migrations", "django_content_type", "django_cache", *QUEUE}
 # Grows with what is done and refused, and is looked at by itself: trail().
 TRAIL = {"workspaces_auditentry", "workspaces_audithead"}
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

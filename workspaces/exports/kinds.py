@@ -15,25 +15,28 @@ Rows = Callable[[QueryDict], Iterator[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`rows` makes a dict per row of what a query string selects."""
+    """`rows` makes a dict per row of what a query string selects; `page` is the name of the address
+    where one is started, if people have one."""
 
     key: str
     label: str
     permission: StrEnum
     rows: Rows
+    page: str
 
 
 _kinds: dict[str, Kind] = {}
 
 
-def register(key: str, *, permission: StrEnum, rows: Rows, label: str = "") -> None:
+def register(key: str, *, permission: StrEnum, rows: Rows, label: str = "", page: str = "") -> None:
     """Offer a kind of export to members who hold `permission`. Raises ValueError the second time.
 
-    `label` is what people read, the key with a capital letter by default.
+    `label` is what people read, the key with a capital letter by default; `page` names the address
+    of a workspace's page where one is started.
     """
     if key in _kinds:
         raise ValueError(f"{key} is registered twice")
-    _kinds[key] = Kind(key, label or key.capitalize(), permission, rows)
+    _kinds[key] = Kind(key, label or key.capitalize(), permission, rows, page)
 
 
 def kind_of(key: str) -> Kind | None:

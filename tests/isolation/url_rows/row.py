@@ -19,7 +19,8 @@ class Row:
     or 404 outside the workspace. `takes` is the kinds of things that the address names, in its
     order: "agent" for `<uuid:agent_id>`. `sent` is what is posted, or makes it of acme's things.
     `args` are what the address names beside things, after them. `unaudited` says why a post that
-    succeeds leaves nothing on the audit trail: it changes nothing and shows nothing new."""
+    succeeds leaves nothing on the audit trail: it changes nothing and shows nothing new. `sees` is
+    to whom among `may` the things are there at all, if not to all: somebody else's, for example."""
 
     name: str
     may: set[str]
@@ -29,6 +30,7 @@ class Row:
     sent: dict[str, Any] | Callable[[Things], dict[str, Any]] = field(default_factory=dict)
     args: tuple[Any, ...] = ()
     unaudited: str = ""
+    sees: set[str] | None = None
 
     def __str__(self) -> str:
         return self.name
