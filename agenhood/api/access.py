@@ -8,17 +8,17 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from ninja.security import HttpBearer
-from workspaces.tokens import TokenHolder
 
 from accounts.models import User
-from workspaces.models import Workspace
+from workspaces.tokens import TokenHolder
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 class ApiRequest(HttpRequest):
     """A request whose token the middleware has checked, inside the scope of its workspace."""
 
     holder: TokenHolder
-    workspace: Workspace
     person: User
 
 
@@ -38,11 +38,21 @@ def allowed(permission: StrEnum) -> Callable[[Callable[..., Any]], Callable[...,
     def decorate(operation: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(operation)
         def guarded(request: Any, *args: Any, **kwargs: Any) -> Any:
-            if not request.holder.may(permission):
-                raise PermissionDenied(f"needs {permission}")
+            request.operation = operation.__name__
+            request.refusal = _refusal(request, permission)
+            if request.refusal:
+                raise PermissionDenied(request.refusal)
             return operation(request, *args, **kwargs)
 
         guarded.permission = permission  # type: ignore[attr-defined]  # a test asks for it
         return guarded
 
     return decorate
+
+
+def _refusal(request: Any, permission: StrEnum) -> str:
+    if not request.holder.may(permission):
+        return f"This token needs {permission}."
+    if request.holder.workspace.is_suspended and request.method not in SAFE_METHODS:
+        return "This workspace is suspended: it can be read only."
+    return ""

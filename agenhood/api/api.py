@@ -93,7 +93,7 @@ def _unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpRe
 
 @api.exception_handler(PermissionDenied)
 def _denied(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
-    return problem(request, 403, f"This token {error}." if str(error) else "")
+    return problem(request, 403, str(error))
 
 
 @api.exception_handler(Http404)

@@ -7,17 +7,18 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from workspaces.tokens import TokenRefused, token_scope
 
 from agenhood.api.idempotency import claim, keep
 from agenhood.api.models import IdempotentRequest
 from agenhood.api.problems import PROBLEM, Refused, problem
 from agenhood.api.rate_limit import RateLimit
+from agenhood.api.refusals import record_refused_operation
+from workspaces.audit import acting
+from workspaces.tokens import TokenRefused, token_scope
 
 PREFIX = "/api/v1/"
 # Of the API's own addresses those that need no token: they tell of no workspace.
 PUBLIC = {PREFIX + "openapi.json", PREFIX + "docs"}
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 LIMIT = RateLimit(per_second=10, burst=100)
 
 logger = logging.getLogger(__name__)
@@ -39,25 +40,27 @@ class ApiMiddleware:
         try:
             with token_scope(text.strip(), request) as scope:
                 request.holder = scope.holder
-                request.workspace = scope.holder.workspace
                 request.person = scope.holder.user
                 response = self._answer(request)
                 if response.status_code >= 400:
                     transaction.set_rollback(True)
-                    if response["Content-Type"] != PROBLEM:  # a page: no such route, or method
-                        return problem(request, response.status_code)
-                return response
         except TokenRefused:
             return _no_token(request)
+        if response.status_code == 403:
+            with acting(request.holder.actor(request)):
+                record_refused_operation(request)
+        if response.status_code >= 400 and response["Content-Type"] != PROBLEM:
+            return problem(request, response.status_code)  # a page: no such route, or method
+        return response
 
     def _answer(self, request: Any) -> HttpResponseBase:
         if wait := LIMIT.wait(request.holder.token_id):
             detail = f"Ask again in {wait} s."
             return problem(request, 429, detail, headers={"Retry-After": wait})
-        if request.workspace.is_suspended and request.method not in SAFE_METHODS:
-            return problem(request, 403, "This workspace is suspended: it can be read only.")
         try:
-            claimed = claim(request, request.holder.token_id)
+            # A suspended workspace can be read only, and refuses every create.
+            suspended = request.holder.workspace.is_suspended
+            claimed = None if suspended else claim(request, request.holder.token_id)
         except RequestDataTooBig:
             return problem(request, 413)
         except Refused as refused:

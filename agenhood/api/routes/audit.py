@@ -47,7 +47,7 @@ class Filters(Schema):
 
 @router.get("", response={200: Listed[AuditEntryOut]} | READS)
 @allowed(WorkspacePermission.AUDIT_VIEW)
-def list_audit_entries(
+def list_audit(
     request: ApiRequest, cursor: Query[Cursor], filters: Query[Filters]
 ) -> dict[str, Any]:
     wanted = {name: value for name, value in filters.dict().items() if value is not None}
