@@ -305,6 +305,13 @@ STORAGES = {
     },
 }
 
+# How long audit trails are kept; 0 is for ever. `manage.py prune_audit` removes what is older.
+AGENHOOD_AUDIT_RETENTION_DAYS = env.int("AGENHOOD_AUDIT_RETENTION_DAYS", 0)
+if AGENHOOD_AUDIT_RETENTION_DAYS < 0:
+    raise ImproperlyConfigured("AGENHOOD_AUDIT_RETENTION_DAYS is a number of days, or 0.")
+# A line of JSON on stdout for each entry of an audit trail, for whatever collects them elsewhere.
+AUDIT_LOG = env.bool("AGENHOOD_AUDIT_LOG", PRODUCTION)
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -329,7 +336,11 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
-        "agenhood.audit": {"handlers": ["audit"], "level": "INFO", "propagate": False},
+        "agenhood.audit": {
+            "handlers": ["audit"] if AUDIT_LOG else [],
+            "level": "INFO",
+            "propagate": False,
+        },
         "procrastinate": {"level": "WARNING"},  # workspaces.jobs says in a line how a job ended
     },
 }

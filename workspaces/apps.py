@@ -8,6 +8,7 @@ class WorkspacesConfig(AppConfig):
     def ready(self) -> None:
         from accounts import master_key
         from workspaces import checks  # noqa: F401 - registers the system checks
+        from workspaces.audit import export  # noqa: F401 - registers it
         from workspaces.secrets import key_check, keys  # noqa: F401 - the same
 
         master_key.on_rotation("workspaces' keys", keys.rewrap_all)

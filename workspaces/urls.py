@@ -1,11 +1,13 @@
 from django.urls import path
 
-from workspaces.views import exports, home, members, picker, second_factor, settings
+from workspaces.views import audit, exports, home, members, picker, second_factor, settings
 
 app_name = "workspaces"
 urlpatterns = [
     path("workspaces/", picker.workspace_list, name="list"),
     path("w/<str:slug>/", home.workspace_home, name="home"),
+    path("w/<str:slug>/audit/", audit.audit_list, name="audit-list"),
+    path("w/<str:slug>/audit/export/", audit.audit_export, name="audit-export"),
     path("w/<str:slug>/members/", members.member_list, name="member-list"),
     path(
         "w/<str:slug>/members/<uuid:membership_id>/role/", members.member_role, name="member-role"

@@ -94,6 +94,20 @@ def record_denied(
         )
 
 
+def store_in(
+    connection: BaseDatabaseWrapper,
+    workspace_id: UUID,
+    action: str,
+    *,
+    changes: Mapping[str, tuple[Any, Any]],
+) -> None:
+    """Store an entry now, on a connection whose transaction has entered the workspace by itself:
+    the owner's, which no scope is ever of."""
+    entry = _Entry(workspace_id, action, current_actor(), ("", "", ""), changes, "done", "")
+    entry.store(connection, elsewhere=False)
+    transaction.on_commit(entry, using=connection.alias)
+
+
 class _Entry:
     """A row that is to be stored before the commit; called after it, it tells the log.
 

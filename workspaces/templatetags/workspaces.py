@@ -1,6 +1,8 @@
 """What templates ask of a workspace: may this member, and when was that."""
 
+import json
 from datetime import UTC, datetime
+from typing import Any
 
 from django import template
 from django.template.context import Context
@@ -34,3 +36,29 @@ def moment(value: datetime | None) -> SafeString | str:
         utc.strftime("%Y-%m-%d %H:%M:%S"),
         local.strftime("%-d %b %Y, %H:%M %Z"),
     )
+
+
+@register.filter
+def utc_moment(value: datetime) -> SafeString:
+    """Show a time in UTC to the millisecond, as the audit trail's reader compares it."""
+    utc = value.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}">{} UTC</time>',
+        utc.isoformat(timespec="milliseconds"),
+        utc.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+    )
+
+
+@register.filter
+def hexadecimal(value: bytes) -> str:
+    return bytes(value).hex()
+
+
+@register.filter
+def audit_value(value: Any) -> str:
+    """Show what the audit trail holds of a value: text as it is, the rest in JSON."""
+    if value is None or value == "":
+        return "\u2013"
+    if isinstance(value, str):
+        return value
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else json.dumps(value)
