@@ -3,6 +3,7 @@
 from html.parser import HTMLParser
 from typing import Any
 
+INPUTS = {"input", "select", "textarea"}
 VOID = {"br", "hr", "img", "input", "link", "meta", "use", "wbr"}
 
 
@@ -88,7 +89,7 @@ def error_at(response: Any, field: str) -> str:
     Found as a screen reader finds them, by what describes the field. "" when there are none.
     """
     shown = page(response)
-    described = next(e for e in shown.all(name=field) if e.tag in ("input", "select"))
+    described = next(e for e in shown.all(name=field) if e.tag in INPUTS)
     ids = described.get("aria-describedby").split()
     errors = [e for e in shown.all(class_="errorlist") if e.get("id") in ids]
     if errors and described.get("aria-invalid") != "true":
