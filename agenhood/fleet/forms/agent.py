@@ -118,8 +118,8 @@ class AgentForm(forms.ModelForm):
             "command": forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "code"}),
         }
 
-    def __init__(self, *args: Any, initial: Any = None, **kwargs: Any) -> None:
-        super().__init__(*args, initial=initial, **kwargs)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         # As they are stored: a ModelForm puts what was typed onto its instance.
         self._project_id = self.instance.project_id
         self._prompt_id = self.instance.prompt_id
@@ -139,7 +139,7 @@ class AgentForm(forms.ModelForm):
             ("", "Choose…"),
             *((str(c.pk), str(c)) for c in self.credentials if c.kind in PROVIDER_KINDS),
         ]
-        fields["prompt_text"].widget.choices = self._prompt_choices
+        fields["prompt_text"].widget.choices = lambda: self._prompt_choices
 
     # What the configuration as a whole must be
 
@@ -223,6 +223,7 @@ class AgentForm(forms.ModelForm):
             return {}
         return dict(self.instance.secrets.order_by("variable").values_list("variable", "last_four"))
 
+    @cached_property
     def _prompt_choices(self) -> list[Any]:
         """Labels and the newest versions of each prompt, and what is chosen now."""
         labels = (
@@ -231,7 +232,7 @@ class AgentForm(forms.ModelForm):
             .defer("version__text")
         )
         newest = Window(RowNumber(), partition_by="prompt_id", order_by=F("number").desc())
-        versions = (
+        versions: Any = (
             PromptVersion.objects.filter(prompt__archived_at=None)
             .annotate(rank=newest)
             .filter(rank__lte=VERSIONS_OFFERED)

@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.safestring import SafeString
 
 from agenhood.fleet.configuration import TOOLS
 from agenhood.fleet.environment import (
@@ -28,6 +29,9 @@ class PlainOrPosted(forms.Widget):
 
     It is not rendered: the page writes its inputs itself.
     """
+
+    def render(self, *args: Any, **kwargs: Any) -> SafeString:
+        return SafeString("")
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         plain = data.get(name)
@@ -65,9 +69,10 @@ class ToolsField(forms.Field):
     def to_python(self, value: Any) -> list[dict[str, Any]]:
         chosen: dict[str, bool] = {}
         for tool in _entries(value or [], {"name", "ask_first"}):
-            if tool.get("name") not in TOOLS or not isinstance(tool.get("ask_first", False), bool):
+            name, ask_first = _text(tool.get("name")), tool.get("ask_first", False)
+            if name not in TOOLS or not isinstance(ask_first, bool):
                 raise ValidationError("There is no such tool.")
-            chosen[tool["name"]] = tool.get("ask_first", False)
+            chosen[name] = ask_first
         return [{"name": name, "ask_first": chosen[name]} for name in TOOLS if name in chosen]
 
 

@@ -97,3 +97,9 @@ def foreign(db: None) -> Parts:
 def url(name: str, membership: Membership, *named: Any, query: str = "") -> str:
     args = [membership.workspace.slug, *(getattr(one, "pk", one) for one in named)]
     return reverse(f"fleet:agent-{name}", args=args) + query
+
+
+def statements(queries: Any) -> list[str]:
+    """What was asked. A scope inside a test's transaction is a savepoint, and unset at its end."""
+    own = ("SAVEPOINT", "RELEASE", "SELECT set_config")
+    return [query["sql"] for query in queries if not query["sql"].startswith(own)]

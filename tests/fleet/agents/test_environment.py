@@ -82,7 +82,7 @@ def test_public_host_names_are_kept_as_they_are_looked_up(typed, host):
         "[::1]",
         "fe80::1%eth0",
         "[::ffff:10.0.0.1]",
-        "１２７.0.0.1",
+        "\uff11\uff12\uff17.0.0.1",
     ],
 )
 def test_addresses_are_refused_however_they_are_written(typed):
