@@ -10,6 +10,10 @@ from django.urls import reverse
 from accounts.models import User
 
 
+class AccountExists(Exception):
+    """There is an account with this address already."""
+
+
 def account_for(email: str, name: str = "") -> tuple[User, bool]:
     """Return the account with this email and whether it was made now, without a password."""
     email = email.strip().lower()
@@ -19,6 +23,17 @@ def account_for(email: str, name: str = "") -> tuple[User, bool]:
     user = User.objects.create_user(email, name=name)
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     return user, True
+
+
+def make_account(email: str, name: str, *, password: str, verified: bool) -> User:
+    """Make an account with a password, hashed already. `verified` says that its address was proven
+    to be that person's. Raises AccountExists."""
+    if User.objects.filter(email=email).exists():
+        raise AccountExists(email)
+    user = User(email=email, name=name, password=password)
+    user.save()
+    EmailAddress.objects.create(user=user, email=email, verified=verified, primary=True)
+    return user
 
 
 def set_password_path(user: User) -> str:

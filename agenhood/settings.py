@@ -239,10 +239,13 @@ SOCIALACCOUNT_PROVIDERS = oidc_providers(
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", "dummymail://" if PRODUCTION else "consolemail://")
 vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = 10  # seconds; some mails are sent while a person waits
 DEFAULT_FROM_EMAIL = env.str("AGENHOOD_FROM_EMAIL", "agenhood@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # Whom a person in no workspace should ask; shown to signed-in people only.
 CONTACT_EMAIL = env.str("AGENHOOD_CONTACT_EMAIL", "")
+# Whether whom a workspace invites may make an account, if they have none yet.
+INVITE_NEWCOMERS = env.bool("AGENHOOD_INVITE_NEWCOMERS", True)
 
 # In the session, not in a cookie: the admin site's messages name workspaces.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"

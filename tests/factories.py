@@ -31,10 +31,12 @@ from agenhood.fleet.models import (
     Task,
 )
 from workspaces.exports.models import Export
+from workspaces.invitations.models import Invitation
 from workspaces.models import Membership, Workspace, WorkspaceKey
 from workspaces.provisioning import provision_workspace
 from workspaces.roles import Role
 from workspaces.scope import platform_scope, workspace_scope
+from workspaces.secret_text import new_secret
 from workspaces.secrets import fingerprint, last_four, seal
 from workspaces.tokens.models import ServiceAccount, Token
 from workspaces.tokens.text import digest_of, new_text, prefix_of
@@ -103,6 +105,34 @@ class WorkspaceOwnedFactory(DjangoModelFactory):
     def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
         with workspace_scope(kwargs["workspace"].pk):
             return super()._create(model_class, *args, **kwargs)
+
+
+class InvitationFactory(DjangoModelFactory):
+    """An open invitation by an owner who is made with it; `secret` is the end of its copied link,
+    `mailed` of the one in the mail."""
+
+    class Meta:
+        model = Invitation
+        exclude = ["secret", "mailed"]
+
+    workspace = factory.SubFactory(WorkspaceFactory)
+    email = factory.Sequence("invited-{}@example.test".format)
+    role = Role.VIEWER
+    invited_by = factory.LazyAttribute(
+        lambda made: MembershipFactory(workspace=made.workspace, role=Role.OWNER).user
+    )
+    secret = factory.LazyAttribute(lambda made: new_secret(made.workspace.pk))
+    link_digest = factory.LazyAttribute(lambda made: digest_of(made.secret))
+    mailed = ""
+    mail_digest = factory.LazyAttribute(
+        lambda made: digest_of(made.mailed) if made.mailed else None
+    )
+    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=7))
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Invitation:
+        with workspace_scope(kwargs["workspace"].pk):
+            return Invitation.objects.create(**kwargs)
 
 
 class ServiceAccountFactory(WorkspaceOwnedFactory):

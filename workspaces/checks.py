@@ -13,9 +13,9 @@ from django.db import models
 
 from workspaces.database.constraints import SameWorkspace, WorkspaceIsolation
 from workspaces.managers import ScopedManager, ScopedQuerySet
-from workspaces.models import MasterKeyCheck, Membership, Workspace, WorkspaceOwned
+from workspaces.models import Invitation, MasterKeyCheck, Membership, Workspace, WorkspaceOwned
 
-CONTROL_MODELS = {Workspace, Membership, MasterKeyCheck}
+CONTROL_MODELS = {Workspace, Membership, Invitation, MasterKeyCheck}
 
 
 @checks.register("workspaces")

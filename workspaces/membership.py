@@ -25,7 +25,7 @@ LAST_OWNER = "A workspace always has an owner. Transfer ownership first."
 def change_role(membership: Membership, role: Role, *, by: Membership) -> None:
     """Give a member another role. Raises MembershipRefused, with nothing changed."""
     with _refusal_recorded("member.change", membership):
-        _as_they_are_now(membership, by)
+        as_they_are_now(membership, by)
         _refuse_above(membership, by)
         if role not in Role(by.role).assignable():
             raise MembershipRefused("You can give roles below your own only.")
@@ -38,7 +38,7 @@ def change_role(membership: Membership, role: Role, *, by: Membership) -> None:
 def remove(membership: Membership, *, by: Membership) -> None:
     """Take a member out of the workspace, at once. Raises MembershipRefused."""
     with _refusal_recorded("member.remove", membership):
-        _as_they_are_now(membership, by)
+        as_they_are_now(membership, by)
         _refuse_above(membership, by)
         with _owner_rule():
             record("member.remove", membership, changes={"role": (membership.role, None)})
@@ -48,7 +48,7 @@ def remove(membership: Membership, *, by: Membership) -> None:
 def leave(membership: Membership) -> None:
     """Take oneself out of the workspace. Raises MembershipRefused for its last owner."""
     with _refusal_recorded("member.leave", membership):
-        _as_they_are_now(membership)
+        as_they_are_now(membership)
         with _owner_rule():
             record("member.leave", membership, changes={"role": (membership.role, None)})
             membership.delete()
@@ -59,7 +59,7 @@ def transfer_ownership(membership: Membership, *, to: Membership) -> None:
     with _refusal_recorded("ownership.transfer", to):
         if to.pk == membership.pk:
             raise MembershipRefused("You are the owner already.")
-        _as_they_are_now(membership, to)
+        as_they_are_now(membership, to)
         if membership.role != Role.OWNER:
             raise MembershipRefused("You are not the owner any more.")
         before, to.role, membership.role = to.role, Role.OWNER, Role.ADMIN
@@ -70,7 +70,7 @@ def transfer_ownership(membership: Membership, *, to: Membership) -> None:
             record("ownership.transfer", to, changes=changes)
 
 
-def _as_they_are_now(*memberships: Membership) -> None:
+def as_they_are_now(*memberships: Membership) -> None:
     """Wait for others who change this workspace's members, then read the roles again.
 
     Raises MembershipRefused for somebody who is no member any more.

@@ -209,5 +209,6 @@ def adopt(row: Any) -> None:
 # Derived from what stands above; Django looks for an app's models here.
 from workspaces.audit.models import AuditEntry, AuditHead, AuditStub  # noqa: E402, F401
 from workspaces.exports.models import Export  # noqa: E402, F401
+from workspaces.invitations.models import Invitation  # noqa: E402, F401
 from workspaces.secrets.models import MasterKeyCheck, WorkspaceKey  # noqa: E402, F401
 from workspaces.tokens.models import ServiceAccount, Token  # noqa: E402, F401

@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 USES = {
     ("workspaces/views/picker.py", "a person's own memberships, across workspaces"),
+    ("workspaces/invitations/acceptance.py", "a person's own invitations, across workspaces"),
 }
 
 

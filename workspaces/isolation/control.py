@@ -11,6 +11,7 @@ SESSION = "django_session"
 SESSION_OF_USER = "usersessions_usersession"
 SECOND_FACTOR = "mfa_authenticator"
 IDENTITY = "socialaccount_socialaccount"
+INVITATION = "workspaces_invitation"
 AUDIT_ENTRY = "workspaces_auditentry"
 AUDIT_HEAD = "workspaces_audithead"
 AUDIT_STUB = "workspaces_auditstub"
@@ -26,6 +27,9 @@ _FELLOW = f"""{_HERE} IS NULL OR id = {_ME} OR id IN (
      WHERE workspaces_membership.workspace_id = {_HERE})"""  # noqa: S608 - nobody runs it
 _OUTSIDE = f"{_HERE} IS NULL"
 _OUTSIDE_OR_ME = f"{_HERE} IS NULL OR id = {_ME}"
+_TO_ME = f"""email::text = (
+    SELECT e.email FROM account_emailaddress e
+     WHERE e.user_id = {_ME} AND e.verified AND e."primary")::text"""  # noqa: S608 - nobody runs it
 _SIGN_IN = {
     ("outside_workspaces", "*", APP): (_OUTSIDE, _OUTSIDE),
     ("migrations", "*", OWNER): ("true", "true"),
@@ -48,6 +52,10 @@ POLICIES_OF: dict[str, dict[tuple[str, str, str], tuple[str, str]]] = {
         ("own_memberships", "r", APP): (f"user_id = {_ME}", ""),
         ("platform", "*", PLATFORM): ("true", "true"),
     },
+    INVITATION: {
+        ("active_workspace", "*", APP): (f"workspace_id = {_HERE}", f"workspace_id = {_HERE}"),
+        ("own_invitations", "r", APP): (_TO_ME, ""),
+    },
     USER: {
         ("fellow_members", "r", APP): (_FELLOW, ""),
         ("own_account", "w", APP): (_OUTSIDE_OR_ME, _OUTSIDE_OR_ME),
@@ -67,6 +75,7 @@ TRIGGERS_OF = {
     WORKSPACE: {"new_workspace_has_owner"},
     MEMBERSHIP: {TRIGGER, "demotion_leaves_owner", "removal_leaves_owner"},
     USER: {"guard_standing", "deactivation_leaves_owner", "keep_second_factor"},
+    INVITATION: {TRIGGER},
     ADDRESS: set(),
     SESSION: set(),
     SESSION_OF_USER: set(),
@@ -88,6 +97,7 @@ APP_MAY: dict[str, set[str]] = {
         "UPDATE (colour)",
         "UPDATE (requires_second_factor)",
     },
+    INVITATION: {"SELECT", "INSERT", "UPDATE"},
     USER: {"SELECT", "UPDATE"},
     KEY_CHECK: {"SELECT", "INSERT"},
     "django_admin_log": set(),

@@ -11,8 +11,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from workspaces.audit import record
-from workspaces.membership import MembershipRefused
-from workspaces.membership import _as_they_are_now as as_they_are_now
+from workspaces.membership import MembershipRefused, as_they_are_now
 from workspaces.models import Membership
 from workspaces.permissions import WorkspacePermission
 from workspaces.roles import Role

@@ -29,7 +29,7 @@ from workspaces.scope import (
     workspace_scope,
 )
 from workspaces.tokens.models import ServiceAccount, Token
-from workspaces.tokens.text import NotAToken, digest_of, workspace_of
+from workspaces.tokens.text import NotASecret, digest_of, workspace_of
 
 USE_NOTED_EVERY = timedelta(minutes=1)
 NO_WORKSPACE = UUID(int=0)
@@ -103,7 +103,7 @@ class token_scope(_ScopedTransaction):
     def __init__(self, text: str, request: HttpRequest | None = None) -> None:
         try:
             self._workspace_id = workspace_of(text)
-        except NotAToken:
+        except NotASecret:
             self._workspace_id = NO_WORKSPACE
         self._digest = digest_of(text)
         self._request = request

@@ -34,7 +34,7 @@ from workspaces.scope import (
 )
 from workspaces.tokens import TokenRefused, token_scope
 from workspaces.tokens.models import Token
-from workspaces.tokens.text import NotAToken, new_text, workspace_of
+from workspaces.tokens.text import NotASecret, new_text, workspace_of
 
 pytestmark = pytest.mark.django_db
 SCOPES = ["project.edit", "project.view"]
@@ -310,7 +310,7 @@ def test_a_text_names_its_workspace_and_is_new_each_time():
         assert workspace_of(text) == workspace
         assert len(text) == 70
         assert text != new_text(workspace)
-    with pytest.raises(NotAToken):
+    with pytest.raises(NotASecret):
         workspace_of("agh_" + "0" * 43 + "_" + "z" * 22)
 
 
