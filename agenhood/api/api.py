@@ -13,10 +13,16 @@ from agenhood.api.problems import PROBLEM, Invalid, Refused, problem
 from agenhood.api.routes import ROUTERS
 from agenhood.fleet.actions.agent import AgentRefused
 from agenhood.fleet.actions.credential import CredentialRefused
+from agenhood.fleet.actions.history import HistoryRefused
 from agenhood.fleet.actions.project import ProjectRefused
 
 # What the actions raise instead of doing what was asked; the message is for the one who asked.
-REFUSALS: tuple[type[Exception], ...] = (ProjectRefused, AgentRefused, CredentialRefused)
+REFUSALS: tuple[type[Exception], ...] = (
+    ProjectRefused,
+    AgentRefused,
+    CredentialRefused,
+    HistoryRefused,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -28,18 +28,25 @@ class Cursor(Schema):
 def newest_first(rows: QuerySet[Any], cursor: Cursor, key: str = "id") -> dict[str, Any]:
     """Return a page of `rows` by `key`, descending, which must be unique in the workspace."""
     if cursor.cursor:
-        rows = rows.filter(**{f"{key}__lt": _position(cursor.cursor, key)})
+        start = position(cursor.cursor) if key == "id" else number(cursor.cursor)
+        rows = rows.filter(**{f"{key}__lt": start})
     found = list(rows.order_by(f"-{key}")[: cursor.limit + 1])
     more, found = len(found) > cursor.limit, found[: cursor.limit]
     return {"items": found, "next_cursor": str(getattr(found[-1], key)) if more else None}
 
 
-def _position(cursor: str, key: str) -> UUID | int:
+def position(cursor: str) -> UUID:
     try:
-        if key == "id":
-            return UUID(cursor)
-        if cursor.isascii() and cursor.isdigit() and len(cursor) < 19:
-            return int(cursor)
+        return UUID(cursor)
     except ValueError:
-        pass
-    raise Invalid({"cursor": ["This is no cursor of this list."]})
+        raise _no_cursor() from None
+
+
+def number(cursor: str) -> int:
+    if cursor.isascii() and cursor.isdigit() and len(cursor) < 19:
+        return int(cursor)
+    raise _no_cursor()
+
+
+def _no_cursor() -> Invalid:
+    return Invalid({"cursor": ["This is no cursor of this list."]})

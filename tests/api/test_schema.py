@@ -33,7 +33,7 @@ from workspaces.roles import Role
 
 pytestmark = pytest.mark.xdist_group("api_schema")  # all of it shares one set of data
 
-EXAMPLES = 12  # of each operation, for each role
+EXAMPLES = 5  # of each operation, for each role
 DOCUMENT = api.get_openapi_schema(path_params={})
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 OPERATIONS = {
@@ -79,7 +79,8 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_an_operation_answers_as_its_document_says(world: World, label: str, role: Role) -> None:
     operation = OPERATIONS[label]
-    before = world.of_globex()
+    writes = operation.method.upper() != "GET"
+    before = world.of_globex() if writes else set()
 
     @settings(
         max_examples=EXAMPLES,
@@ -103,7 +104,7 @@ def test_an_operation_answers_as_its_document_says(world: World, label: str, rol
         assert "globex" not in response.text
 
     ask()
-    assert world.of_globex() == before
+    assert not writes or world.of_globex() == before
 
 
 def test_every_operation_names_its_permission() -> None:

@@ -8,10 +8,14 @@ from workspaces.models import Workspace
 
 def make_things(workspace: Workspace) -> dict[str, UUID]:
     agent = factories.AgentFactory(workspace=workspace, name=f"{workspace.slug}-agent")
+    task = factories.TaskFactory(workspace=workspace)
+    factories.EventFactory(workspace=workspace, task=task, text=f"{workspace.slug} was here")
     return {
         "agent": agent.pk,
         "project": factories.ProjectFactory(workspace=workspace, name=f"{workspace.slug}-p").pk,
         "template": factories.AgentTemplateFactory(workspace=workspace).pk,
         "credential": factories.CredentialFactory(workspace=workspace).pk,
+        "conversation": task.conversation_id,
+        "task": task.pk,
         "membership": factories.MembershipFactory(workspace=workspace).pk,
     }
