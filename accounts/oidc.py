@@ -5,6 +5,7 @@ says is verified, from then on as the person whom the provider knew then. It mak
 """
 
 import hashlib
+import logging
 from typing import Any
 
 import requests
@@ -14,7 +15,7 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter, get_adapt
 from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.internal import jwtkit
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
-from allauth.socialaccount.providers.base import AuthProcess
+from allauth.socialaccount.providers.base import AuthError, AuthProcess
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
@@ -28,6 +29,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from accounts.oidc_settings import PROVIDER
+
+logger = logging.getLogger(__name__)
 
 
 class SingleSignOnAdapter(DefaultSocialAccountAdapter):
@@ -43,6 +46,20 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):
             if provider in (None, app.provider, app.provider_id)
             and client_id in (None, app.client_id)
         ]
+
+    def on_authentication_error(
+        self,
+        request: HttpRequest,
+        provider: Any,
+        error: Any = None,
+        exception: Exception | None = None,
+        extra_context: Any = None,
+    ) -> None:
+        """Say that it did not work, and the reason to the operator alone."""
+        logger.warning("single sign-on failed: %s: %.300s", error, exception)
+        context = {"provider": provider, "cancelled": error == AuthError.CANCELLED}
+        page = render(request, "socialaccount/authentication_error.html", context, status=401)
+        raise ImmediateHttpResponse(page)
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         return False
@@ -92,6 +109,8 @@ class _Client(OpenIDConnectOAuth2Adapter):
                 lookup_kid=jwtkit.lookup_kid_jwk,
             )
             subject = claims["sub"]
+            if not claims["exp"] or not isinstance(subject, str) or not subject:
+                raise ValueError("a token that never expires, or is about nobody")
             if "email" not in claims:
                 claims |= self._user_info(token.token, subject)
             verified = claims.get("email_verified")

@@ -14,7 +14,7 @@ from allauth.mfa import app_settings
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added
-from allauth.usersessions.internal.flows.sessions import end_other_sessions
+from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -126,8 +126,9 @@ def end_sessions_without_it(
 ) -> None:
     """The first second factor ends sessions that were begun without one, but for this one."""
     others = Authenticator.objects.filter(user=user).exclude(pk=authenticator.pk)
-    if (
-        authenticator.type != Type.RECOVERY_CODES
-        and not others.exclude(type=Type.RECOVERY_CODES).exists()
-    ):
-        end_other_sessions(request, user)
+    is_first = not others.exclude(type=Type.RECOVERY_CODES).exists()
+    if authenticator.type == Type.RECOVERY_CODES or not is_first:
+        return
+    sessions = UserSession.objects.filter(user=user)
+    for session in sessions.exclude(session_key=request.session.session_key):
+        session.end()

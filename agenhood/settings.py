@@ -229,6 +229,7 @@ if AGENHOOD_STAFF_SECOND_FACTOR not in {"optional", "required"}:
 # Single sign-on with one OpenID Connect provider, for accounts that are there already.
 AGENHOOD_OIDC_ISSUER = env.str("AGENHOOD_OIDC_ISSUER", "")
 SOCIALACCOUNT_ADAPTER = "accounts.oidc.SingleSignOnAdapter"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 SOCIALACCOUNT_PROVIDERS = oidc_providers(
     AGENHOOD_OIDC_ISSUER,
     client_id=env.str("AGENHOOD_OIDC_CLIENT_ID", ""),

@@ -64,3 +64,14 @@ def test_no_session_and_no_https_are_needed(client, db, settings, path):
 
     assert client.get(path).status_code == 200
     assert client.get("/offline/").status_code == 301
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7:8000", "evil.example", "a b", ""])
+def test_a_probe_may_call_the_console_what_it_likes(client, db, settings, host):
+    """It names the machine's address; everywhere else an unknown Host is refused."""
+    settings.ALLOWED_HOSTS = ["console.example"]
+
+    for path in ("/livez", "/readyz"):
+        assert client.get(path, headers={"host": host}).status_code == 200
+    for path in ("/", "/sign-in/", "/livez/", "/readyz/more", "/w/livez"):
+        assert client.get(path, headers={"host": host}).status_code == 400

@@ -29,3 +29,15 @@ def browser() -> Callable[..., Client]:
         return client
 
     return signed_in_as
+
+
+@pytest.fixture
+def mine(browser, person) -> Client:
+    """The person's browser, in which they have just said their password once more."""
+    client: Client = browser(person)
+    confirm_password(client)
+    return client
+
+
+def confirm_password(client: Client) -> None:
+    assert client.post("/sign-in/again/", {"password": PASSWORD}).status_code == 302

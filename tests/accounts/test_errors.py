@@ -185,3 +185,12 @@ def test_service_worker_keeps_the_offline_page_and_its_files_only(client, db):
     assert response["Content-Type"].startswith("text/javascript")
     assert response["Cache-Control"] == "no-cache"
     assert "cache.put" not in response.text
+
+
+def test_the_page_of_a_fault_names_its_request(client, mine, monkeypatch):
+    monkeypatch.setattr(f"{VIEWS}.ProjectForm", None)
+
+    response = create(client, mine)
+
+    assert response.status_code == 500
+    assert f"request {response['X-Request-ID']}" in page(response).one("main").text

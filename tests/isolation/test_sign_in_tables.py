@@ -2,6 +2,8 @@
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.db.utils import ProgrammingError
@@ -9,7 +11,8 @@ from django.test import Client
 
 from tests.isolation.sides import Sides
 from tests.isolation.sql import refused, rows, run
-from workspaces.scope import person_scope
+from tests.second_factors import give_app
+from workspaces.scope import person_scope, platform_scope
 
 
 @pytest.fixture
@@ -19,10 +22,14 @@ def signed_in(sides: Sides, client: Client) -> Client:
         UserSession.objects.create(
             user=side.member.user, ip="127.0.0.1", session_key=side.name, user_agent=""
         )
+        SocialAccount.objects.create(user=side.member.user, provider="oidc", uid=side.name)
+        give_app(side.member.user)
     return client
 
 
-@pytest.mark.parametrize("model", [EmailAddress, Session, UserSession])
+@pytest.mark.parametrize(
+    "model", [EmailAddress, Session, UserSession, Authenticator, SocialAccount]
+)
 def test_inside_a_workspace_nobodys_is_seen(sides: Sides, signed_in: Client, model) -> None:
     """Vectors 24, 32: neither another member's nor one's own; nothing there needs it."""
     assert model.objects.count() > 0
@@ -48,6 +55,67 @@ def test_inside_a_workspace_no_password_mail_can_be_redirected(sides: Sides) -> 
             )
 
     assert set(EmailAddress.objects.values_list("email", flat=True)) == before
+
+
+def test_inside_a_workspace_no_second_factor_can_be_planted_or_removed(
+    sides: Sides, signed_in: Client
+) -> None:
+    """Vector 24: nor an identity of single sign-on, which is a way in as well."""
+    person = sides.acme.member.user
+
+    with sides.acme.scope:
+        for table in ("mfa_authenticator", "socialaccount_socialaccount"):
+            assert run(f"DELETE FROM {table}") == 0
+            assert run(f"UPDATE {table} SET user_id = '{person.pk}'") == 0
+        with refused(ProgrammingError, "row-level security"):
+            Authenticator.objects.create(user=person, type="webauthn", data={})
+        with refused(ProgrammingError, "row-level security"):
+            SocialAccount.objects.create(user=person, provider="oidc", uid="mallory")
+
+    assert Authenticator.objects.count() == SocialAccount.objects.count() == 2
+
+
+def test_nobody_can_say_of_an_account_that_it_has_a_second_factor(sides: Sides) -> None:
+    """Neither inside a workspace, nor outside, nor the platform: the database counts."""
+    person = sides.acme.member.user
+    claim = f"UPDATE accounts_user SET has_second_factor = true WHERE id = '{person.pk}'"
+
+    run(claim)
+    with platform_scope("test"):
+        run(claim)
+    with sides.acme.scope:
+        run(claim)
+
+    person.refresh_from_db()
+    assert person.has_second_factor is False
+
+
+def test_the_platform_sees_whose_they_are_and_no_secret(sides: Sides, signed_in: Client) -> None:
+    """Vector 41: it takes them away, and neither reads nor makes them."""
+    person = sides.acme.member.user
+    with platform_scope("test"):
+        assert sorted(rows("SELECT type FROM mfa_authenticator")) == ["totp", "totp"]
+        for statement in (
+            "SELECT data FROM mfa_authenticator",
+            "SELECT uid FROM socialaccount_socialaccount",
+            "UPDATE mfa_authenticator SET data = '{}'",
+            f"INSERT INTO mfa_authenticator (user_id, type) VALUES ('{person.pk}', 'totp')",
+        ):
+            with refused(ProgrammingError, "permission denied"):
+                run(statement)
+        assert run(f"DELETE FROM mfa_authenticator WHERE user_id = '{person.pk}'") == 1
+
+    person.refresh_from_db()
+    assert person.has_second_factor is False
+
+
+@pytest.mark.parametrize("table", ["socialaccount_socialapp", "socialaccount_socialtoken"])
+def test_nobody_has_a_use_for_providers_and_tokens_in_the_database(sides: Sides, table) -> None:
+    """A provider planted there could sign anybody in."""
+    with refused(ProgrammingError, "permission denied"):
+        run(f"SELECT * FROM {table}")
+    with platform_scope("test"), refused(ProgrammingError, "permission denied"):
+        run(f"SELECT * FROM {table}")
 
 
 @pytest.mark.parametrize("path", ["/", "/sign-in/", "/w/acme/"])

@@ -79,8 +79,21 @@ OUTSIDE_ROWS = [
     OutsideRow("account_reset_password_from_key_done", (200, 405), (200, 405)),
     OutsideRow("offline", (200, 405), (200, 405)),
     OutsideRow("service-worker", (200, 405), (200, 405)),
-    OutsideRow("livez", (200, 200), (200, 200)),
-    OutsideRow("readyz", (200, 200), (200, 200)),
+    OutsideRow("mfa_login_webauthn", (302, 302), (302, 302)),
+    OutsideRow("mfa_authenticate", (302, 302), TO_SIGN_IN),
+    OutsideRow("oidc-start", (405, 404), (405, 404)),
+    OutsideRow("openid_connect_callback", (404, 405), (404, 405)),
+    OutsideRow("mfa_reauthenticate", (403, 403), TO_SIGN_IN),
+    OutsideRow("mfa_reauthenticate_webauthn", (403, 403), TO_SIGN_IN),
+    OutsideRow("mfa_index", (200, 405), TO_SIGN_IN),
+    OutsideRow("mfa_activate_totp", (200, 200), TO_SIGN_IN),
+    OutsideRow("mfa_deactivate_totp", (404, 404), TO_SIGN_IN),
+    OutsideRow("mfa_add_webauthn", (200, 200), TO_SIGN_IN),
+    OutsideRow("mfa_edit_webauthn", (404, 404), TO_SIGN_IN, args=(2**31 - 1,)),
+    OutsideRow("mfa_remove_webauthn", (404, 404), TO_SIGN_IN, args=(2**31 - 1,)),
+    OutsideRow("mfa_view_recovery_codes", (404, 405), TO_SIGN_IN),
+    OutsideRow("mfa_generate_recovery_codes", (200, 200), TO_SIGN_IN),
+    OutsideRow("workspaces:second-factor-required", (302, 405), TO_SIGN_IN),
 ]
 
 ADDRESSES = addresses()
