@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 from accounts import master_key
 from workspaces.audit.models import AuditStub
+from workspaces.models import Workspace
+from workspaces.scope import platform_scope, workspace_scope
 
 
 def sign(stub: AuditStub) -> None:
@@ -21,11 +23,22 @@ def is_signed(stub: AuditStub) -> bool:
         return False
 
 
-def resigned(stub: AuditStub) -> bool:
-    """Have the first master key sign, if another one did; return whether that was so."""
-    before = bytes(stub.signature)
-    stub.signature = master_key.reseal(before, _words(stub))
-    return bytes(stub.signature) != before
+def resign_all() -> int:
+    """Have the first master key sign what another one did; return how many stubs that were.
+
+    Raises CannotOpen for one that no key of the ring has signed.
+    """
+    with platform_scope("sign stubs of audit trails anew"):
+        workspaces = list(Workspace.objects.order_by("pk").values_list("pk", flat=True))
+    written = 0
+    for workspace_id in workspaces:
+        with workspace_scope(workspace_id):
+            for stub in AuditStub.objects.all():
+                signature = master_key.reseal(stub.signature, _words(stub))
+                if signature != bytes(stub.signature):
+                    AuditStub.objects.filter(pk=stub.pk).update(signature=signature)
+                    written += 1
+    return written
 
 
 def _words(stub: AuditStub) -> bytes:

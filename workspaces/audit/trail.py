@@ -172,6 +172,11 @@ class _Entry:
             return
         number, time, digest = self.stored
         line = {"number": number, "time": time, **self.values, "hash": bytes(digest).hex()}
+        # What is inside a workspace stays there: names and values are read in the trail itself.
+        line["changes"] = list(line["changes"])
+        del line["target_label"]
+        if line["outcome"] == "done":
+            del line["reason"]
         logger.info(json.dumps(line, default=str))
 
 

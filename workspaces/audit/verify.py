@@ -29,8 +29,8 @@ target_id, target_label, outcome, reason, COALESCE(host(ip), ''), user_agent, re
 changes::text
 """
 ENTRIES = f"""
-SELECT number, previous_hash, hash, id, {PARTS} FROM workspaces_auditentry
- WHERE (number, id) > (%s, %s) AND number <= %s ORDER BY number, id LIMIT {BATCH}
+SELECT e.number, previous_hash, hash, e.id, {PARTS} FROM workspaces_auditentry AS e
+ WHERE (e.number, e.id) > (%s, %s) AND e.number <= %s ORDER BY e.number, e.id LIMIT {BATCH}
 """  # noqa: S608 - names of columns only
 # In one statement, so that an entry written meanwhile is in both or in neither.
 ENDS = """

@@ -1,7 +1,6 @@
 """What the platform does to a workspace stands on that workspace's own trail."""
 
 import pytest
-from django.db import connection
 from django.urls import reverse
 
 from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory
@@ -157,15 +156,3 @@ def test_a_change_that_is_taken_back_leaves_no_row(client, staff):
     client.post(change_page(workspace), posted(workspace, rows, name="Other"))
 
     assert len(trail(workspace)) == 1
-
-
-def test_the_platform_adds_to_a_trail_and_reads_none(db):
-    """Vector 41."""
-    workspace = WorkspaceFactory()
-    from tests.isolation.sql import refused, rows
-
-    with platform_scope("try to read"), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('agenhood.workspace_id', %s, true)", [str(workspace.pk)])
-        for column in ("*", "number", "1"):
-            with refused(Exception, "permission denied"):
-                rows(f"SELECT {column} FROM workspaces_auditentry")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from uuid import uuid4
 
 import pytest
@@ -204,7 +205,8 @@ def test_a_line_of_json_is_logged_once_it_is_committed(lines):
     project = ProjectFactory(name="Kestrel")
     lines()
     with workspace_scope(project.workspace_id):
-        record("project.change", project, changes={"api_key": ("old key", "new key")})
+        changes = {"name": ("Harrier", "Kestrel"), "api_key": ("old secret", "new secret")}
+        record("project.change", project, changes=changes, reason="Kestrels")
         assert not lines()
     with pytest.raises(ZeroDivisionError), workspace_scope(project.workspace_id):
         record("project.archive", project)
@@ -213,10 +215,11 @@ def test_a_line_of_json_is_logged_once_it_is_committed(lines):
     (line,) = lines()
     with workspace_scope(project.workspace_id):
         entry = AuditEntry.objects.get(number=2)
-    assert (line["number"], line["action"], line["target_label"]) == (2, entry.action, "Kestrel")
+    assert (line["number"], line["action"], line["target_id"]) == (2, entry.action, entry.target_id)
+    assert line["changes"] == ["name", "api_key"]
+    assert not {"Harrier", "Kestrel", "secret"} & set(re.findall(r"\w+", json.dumps(line)))
     assert line["hash"] == bytes(entry.hash).hex()
     assert line["workspace_id"] == str(project.workspace_id)
-    assert "key" not in json.dumps(line["changes"]["api_key"])
 
 
 def test_the_platforms_line_has_number_and_hash_too(lines):
