@@ -15,6 +15,7 @@ from agenhood.fleet.actions.agent import AgentRefused
 from agenhood.fleet.actions.credential import CredentialRefused
 from agenhood.fleet.actions.history import HistoryRefused
 from agenhood.fleet.actions.project import ProjectRefused
+from agenhood.fleet.actions.prompt import PromptRefused
 
 # What the actions raise instead of doing what was asked; the message is for the one who asked.
 REFUSALS: tuple[type[Exception], ...] = (
@@ -22,6 +23,7 @@ REFUSALS: tuple[type[Exception], ...] = (
     AgentRefused,
     CredentialRefused,
     HistoryRefused,
+    PromptRefused,
 )
 
 logger = logging.getLogger(__name__)

@@ -10,6 +10,8 @@ def make_things(workspace: Workspace) -> dict[str, UUID]:
     agent = factories.AgentFactory(workspace=workspace, name=f"{workspace.slug}-agent")
     task = factories.TaskFactory(workspace=workspace)
     factories.EventFactory(workspace=workspace, task=task, text=f"{workspace.slug} was here")
+    label = factories.PromptLabelFactory(workspace=workspace)
+    artifact = factories.ArtifactFactory(workspace=workspace, task=task)
     return {
         "agent": agent.pk,
         "project": factories.ProjectFactory(workspace=workspace, name=f"{workspace.slug}-p").pk,
@@ -17,5 +19,7 @@ def make_things(workspace: Workspace) -> dict[str, UUID]:
         "credential": factories.CredentialFactory(workspace=workspace).pk,
         "conversation": task.conversation_id,
         "task": task.pk,
+        "prompt": label.prompt_id,
+        "artifact": artifact.pk,
         "membership": factories.MembershipFactory(workspace=workspace).pk,
     }

@@ -4,11 +4,13 @@ from ninja import Router
 
 from agenhood.api.routes import (
     agents,
+    artifacts,
     audit,
     conversations,
     credentials,
     members,
     projects,
+    prompts,
     tasks,
     templates,
 )
@@ -17,9 +19,11 @@ ROUTERS: list[tuple[str, Router]] = [
     ("/agents", agents.router),
     ("/templates", templates.router),
     ("/projects", projects.router),
+    ("/prompts", prompts.router),
     ("/credentials", credentials.router),
     ("/conversations", conversations.router),
     ("/tasks", tasks.router),
+    ("/artifacts", artifacts.router),
     ("/members", members.router),
     ("/audit", audit.router),
 ]
