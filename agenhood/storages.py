@@ -26,7 +26,6 @@ def storage(
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {
             "location": str(folder / name),
-            "base_url": None,  # no file has an address
             "file_permissions_mode": 0o600,
             "directory_permissions_mode": 0o700,
         },

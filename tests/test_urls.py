@@ -76,6 +76,8 @@ ROLES = {
     FleetPermission.CREDENTIAL_MANAGE: {Role.OWNER, Role.ADMIN},
     FleetPermission.HISTORY_VIEW: EVERYBODY - {Role.AUDITOR},
     FleetPermission.HISTORY_EXPORT: {Role.OWNER, Role.ADMIN, Role.OPERATOR},
+    FleetPermission.ARTIFACT_VIEW: EVERYBODY - {Role.AUDITOR},
+    FleetPermission.ARTIFACT_DELETE: {Role.OWNER, Role.ADMIN},
     FleetPermission.HISTORY_EDIT: {Role.OWNER, Role.ADMIN, Role.OPERATOR},
     FleetPermission.HISTORY_DELETE: {Role.OWNER, Role.ADMIN},
 }

@@ -8,10 +8,12 @@ a key that came from elsewhere opens nothing.
 import re
 import unicodedata
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 from django.core.files import File
 from django.core.files.storage import Storage, storages
+from django.utils import timezone
 
 from workspaces.managers import WorkspaceMismatch
 from workspaces.scope import current_scope
@@ -20,6 +22,7 @@ KEY = re.compile(r"(?P<workspace>[0-9a-f-]{36})/[0-9a-f-]{36}(-\d{1,9})?")
 LONGEST_NAME = 200  # bytes, of the 255 that file systems take
 LONGEST_EXTENSION = 10
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # Unicode's categories
+SETTLED_AFTER = timedelta(days=1)
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # on Windows
 
 
@@ -53,6 +56,15 @@ def open_file(storage: str, key: str) -> "File[bytes]":
 def delete(storage: str, key: str) -> None:
     """Remove a file; one that is gone already is as good."""
     _storage(storage, key).delete(key)
+
+
+def is_settled(storage: str, key: str) -> bool:
+    """Whether a file has been there for so long that what it belongs to is stored, or never will
+    be."""
+    try:
+        return _storage(storage, key).get_modified_time(key) < timezone.now() - SETTLED_AFTER
+    except FileNotFoundError:
+        return False
 
 
 def keys(storage: str) -> Iterator[str]:

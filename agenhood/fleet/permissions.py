@@ -17,6 +17,8 @@ class FleetPermission(StrEnum):
     CREDENTIAL_MANAGE = "credential.manage"
     HISTORY_VIEW = "history.view"
     HISTORY_EXPORT = "history.export"
+    ARTIFACT_VIEW = "artifact.view"
+    ARTIFACT_DELETE = "artifact.delete"
     HISTORY_EDIT = "history.edit"  # titles of conversations, and which are archived
     HISTORY_DELETE = "history.delete"
 
@@ -34,5 +36,7 @@ grant(FleetPermission.CREDENTIAL_VIEW, to=[*EDITORS, Role.AUDITOR])
 grant(FleetPermission.CREDENTIAL_MANAGE, to=[Role.OWNER, Role.ADMIN])
 grant(FleetPermission.HISTORY_VIEW, to=READERS)
 grant(FleetPermission.HISTORY_EXPORT, to=EDITORS)
+grant(FleetPermission.ARTIFACT_VIEW, to=READERS)
+grant(FleetPermission.ARTIFACT_DELETE, to=[Role.OWNER, Role.ADMIN])
 grant(FleetPermission.HISTORY_EDIT, to=EDITORS)
 grant(FleetPermission.HISTORY_DELETE, to=[Role.OWNER, Role.ADMIN])

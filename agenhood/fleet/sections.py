@@ -30,3 +30,13 @@ add(
         nouns=("conversation",),
     )
 )
+add(
+    Section(
+        "artifacts",
+        "Artifacts",
+        "artifacts",
+        "fleet:artifact-list",
+        FleetPermission.ARTIFACT_VIEW,
+        40,
+    )
+)

@@ -7,6 +7,7 @@ from agenhood.fleet.views import (
     agent_edit,
     agent_revisions,
     agent_templates,
+    artifact,
     conversation,
     credential,
     credential_edit,
@@ -146,4 +147,14 @@ urlpatterns = [
         conversation.conversation_delete,
         name="conversation-delete",
     ),
+    path("artifacts/", artifact.artifact_list, name="artifact-list"),
+    path("artifacts/<uuid:artifact_id>/", artifact.artifact_detail, name="artifact-detail"),
+    path("artifacts/<uuid:artifact_id>/image/", artifact.artifact_image, name="artifact-image"),
+    path(
+        "artifacts/<uuid:artifact_id>/download/",
+        artifact.artifact_download,
+        name="artifact-download",
+    ),
+    path("artifacts/<uuid:artifact_id>/delete/", artifact.artifact_delete, name="artifact-delete"),
+    path("artifacts/of-task/<uuid:task_id>/zip/", artifact.artifact_zip, name="artifact-zip"),
 ]

@@ -151,7 +151,6 @@ def sweep_exports() -> None:
 def sweep_here() -> None:
     """Remove the active workspace's files that no export names."""
     found = set(files.keys(STORAGE))
-    if Export.objects.filter(state=Export.State.RUNNING).exists():
-        return  # its file may be one of them, and its row be about to name it
     for key in found - set(Export.objects.exclude(file="").values_list("file", flat=True)):
-        files.delete(STORAGE, key)
+        if files.is_settled(STORAGE, key):
+            files.delete(STORAGE, key)

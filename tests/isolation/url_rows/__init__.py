@@ -5,6 +5,7 @@ Each module has `ROWS`, and `things(workspace)`, which makes what its addresses 
 
 from tests.isolation.url_rows import (
     agents,
+    artifacts,
     audit,
     credentials,
     exports,
@@ -16,7 +17,7 @@ from tests.isolation.url_rows import (
 from tests.isolation.url_rows.row import Row, Things
 from workspaces.models import Workspace
 
-SUBJECTS = [workspaces, audit, projects, agents, credentials, settings, history, exports]
+SUBJECTS = [workspaces, audit, projects, agents, credentials, settings, history, exports, artifacts]
 ROWS: list[Row] = [row for subject in SUBJECTS for row in subject.ROWS]
 
 
