@@ -28,3 +28,14 @@ def readable(text: str) -> str:
 
 def one_line(text: str) -> str:
     return " ".join(readable(text).split())
+
+
+def revealed(text: str) -> str:
+    """Return the text with each character that hides or deceives replaced by its name, such as
+    ⟨U+202E⟩: for texts that people have to judge as they are."""
+    return _HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
+
+
+def hidden_characters(text: str) -> int:
+    """Return how many characters of the text do not show when it is read."""
+    return len(_HIDDEN.findall(text))

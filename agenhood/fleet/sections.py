@@ -40,3 +40,6 @@ add(
         40,
     )
 )
+add(
+    Section("prompts", "Prompts", "prompts", "fleet:prompt-list", FleetPermission.PROMPT_VIEW, 20)
+)

@@ -13,6 +13,9 @@ from agenhood.fleet.views import (
     credential_edit,
     history,
     project,
+    prompt,
+    prompt_labels,
+    prompt_versions,
 )
 
 app_name = "fleet"
@@ -104,7 +107,50 @@ urlpatterns = [
     path("projects/<uuid:project_id>/archive/", project.project_archive, name="project-archive"),
     path("projects/<uuid:project_id>/restore/", project.project_restore, name="project-restore"),
     path("projects/<uuid:project_id>/delete/", project.project_delete, name="project-delete"),
+    path("prompts/", prompt.prompt_list, name="prompt-list"),
+    path("prompts/new/", prompt.prompt_create, name="prompt-create"),
+    path("prompts/<uuid:prompt_id>/", prompt.prompt_detail, name="prompt-detail"),
+    path("prompts/<uuid:prompt_id>/edit/", prompt.prompt_edit, name="prompt-edit"),
+    path("prompts/<uuid:prompt_id>/archive/", prompt.prompt_archive, name="prompt-archive"),
+    path("prompts/<uuid:prompt_id>/restore/", prompt.prompt_restore, name="prompt-restore"),
+    path("prompts/<uuid:prompt_id>/delete/", prompt.prompt_delete, name="prompt-delete"),
+    path(
+        "prompts/<uuid:prompt_id>/versions/",
+        prompt_versions.version_list,
+        name="prompt-version-list",
+    ),
+    path(
+        "prompts/<uuid:prompt_id>/versions/new/",
+        prompt_versions.version_create,
+        name="prompt-version-create",
+    ),
+    path(
+        "prompts/<uuid:prompt_id>/versions/compare/",
+        prompt_versions.version_diff,
+        name="prompt-version-diff",
+    ),
+    path(
+        "prompts/<uuid:prompt_id>/versions/<int:number>/preview/",
+        prompt_versions.version_preview,
+        name="prompt-version-preview",
+    ),
+    path(
+        "prompts/<uuid:prompt_id>/labels/",
+        prompt_labels.label_move,
+        name="prompt-label-move",
+    ),
+    path(
+        "prompts/<uuid:prompt_id>/labels/<uuid:label_id>/roll-back/",
+        prompt_labels.label_roll_back,
+        name="prompt-label-roll-back",
+    ),
+    path(
+        "prompts/<uuid:prompt_id>/labels/<uuid:label_id>/remove/",
+        prompt_labels.label_remove,
+        name="prompt-label-remove",
+    ),
     path("history/", history.history_list, name="history-list"),
+    path("history/export/", history.history_export, name="history-export"),
     path("history/views/new/", history.history_view_create, name="history-view-create"),
     path(
         "history/views/<uuid:savedview_id>/delete/",

@@ -2,10 +2,27 @@
 
 import django.core.validators
 import django.db.models.deletion
+import django.utils.timezone
 import uuid_utils.compat
 import workspaces.database.constraints
 from django.conf import settings
 from django.db import migrations, models
+
+# Whatever code asks for it. After `workspace_id_is_immutable`, by name, which says more of its own.
+WRITTEN_ONCE = """
+CREATE FUNCTION fleet_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE check_violation USING
+        MESSAGE = pg_catalog.format('a row of %s is written once and never changes', TG_TABLE_NAME);
+END
+$$;
+CREATE TRIGGER written_once BEFORE UPDATE ON fleet_promptversion
+    FOR EACH ROW EXECUTE FUNCTION fleet_refuse_change();
+"""
+DROP_WRITTEN_ONCE = """
+DROP TRIGGER written_once ON fleet_promptversion;
+DROP FUNCTION fleet_refuse_change();
+"""
 
 
 class Migration(migrations.Migration):
@@ -132,6 +149,11 @@ class Migration(migrations.Migration):
                         ],
                     ),
                 ),
+                ("earlier", models.JSONField(blank=True, default=list, editable=False)),
+                (
+                    "moved_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                ),
                 (
                     "prompt",
                     models.ForeignKey(
@@ -224,4 +246,5 @@ class Migration(migrations.Migration):
                 violation_error_message="This prompt already has that label.",
             ),
         ),
+        migrations.RunSQL(WRITTEN_ONCE, DROP_WRITTEN_ONCE),
     ]

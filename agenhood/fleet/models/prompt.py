@@ -2,9 +2,12 @@
 
 from typing import Any, ClassVar
 
+from django.apps import apps
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from workspaces.database.constraints import SameWorkspace, UniquePerWorkspace
 from workspaces.managers import ScopedManager, ScopedQuerySet
@@ -21,6 +24,37 @@ class PromptQuerySet(ScopedQuerySet["Prompt"]):
 
     def archived(self) -> "PromptQuerySet":
         return self.exclude(archived_at=None)
+
+    def named_like(self, words: str) -> "PromptQuerySet":
+        """Keep prompts that have each word in their name or description, in any case and order."""
+        found = self
+        for word in words.split():
+            found = found.filter(
+                models.Q(name__icontains=word) | models.Q(description__icontains=word)
+            )
+        return found
+
+    def with_counts(self) -> "PromptQuerySet":
+        """Add `version_count`, and `agent_count` of the agents that are not archived."""
+        # Versions are numbered from 1 without gaps: none is ever deleted alone.
+        newest = (
+            PromptVersion.objects.filter(prompt=models.OuterRef("pk"))
+            .order_by("-number")
+            .values("number")[:1]
+        )
+        agent: Any = apps.get_model("fleet", "Agent")
+        using = (
+            agent.objects.active()
+            .filter(prompt=models.OuterRef("pk"))
+            .order_by()
+            .values("prompt")
+            .annotate(number=models.Count("pk"))
+            .values("number")
+        )
+        return self.annotate(
+            version_count=Coalesce(models.Subquery(newest), 0),
+            agent_count=Coalesce(models.Subquery(using), 0),
+        )
 
 
 class Prompt(WorkspaceOwned):
@@ -75,10 +109,15 @@ class PromptVersion(WorkspaceOwned):
 
 
 class PromptLabel(WorkspaceOwned):
-    """A name for one of a prompt's versions, which moves: "production", "draft", own ones."""
+    """A name for one of a prompt's versions, which moves: "production", "draft", own ones.
+
+    `earlier` has the numbers of the versions that it had before, the last one last: where rolling
+    back leads, step by step. Who moved it is told by the audit trail.
+    """
 
     PRODUCTION = "production"
     DRAFT = "draft"
+    ALWAYS_THERE = (PRODUCTION, DRAFT)
 
     prompt = models.ForeignKey(
         Prompt, models.CASCADE, db_constraint=False, related_name="labels", editable=False
@@ -87,6 +126,8 @@ class PromptLabel(WorkspaceOwned):
     version = models.ForeignKey(
         PromptVersion, models.PROTECT, db_constraint=False, related_name="labels"
     )
+    earlier = models.JSONField(default=list, blank=True, editable=False)
+    moved_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta(WorkspaceOwned.Meta):
         constraints = [

@@ -11,13 +11,25 @@ from tests.isolation.url_rows import (
     exports,
     history,
     projects,
+    prompts,
     settings,
     workspaces,
 )
 from tests.isolation.url_rows.row import Row, Things
 from workspaces.models import Workspace
 
-SUBJECTS = [workspaces, audit, projects, agents, credentials, settings, history, exports, artifacts]
+SUBJECTS = [
+    workspaces,
+    audit,
+    projects,
+    agents,
+    credentials,
+    settings,
+    history,
+    exports,
+    artifacts,
+    prompts,
+]
 ROWS: list[Row] = [row for subject in SUBJECTS for row in subject.ROWS]
 
 
