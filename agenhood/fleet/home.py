@@ -1,33 +1,127 @@
-"""What the fleet shows on its workspace's home."""
+"""What the fleet shows on its workspace's home: what runs, what failed, what needs somebody."""
 
+from datetime import timedelta
 from typing import Any
 
+from django.db.models import CharField, Count, Exists, F, Value, Window
 from django.urls import reverse
+from django.utils import timezone
 
-from agenhood.fleet.models import Project
+from agenhood.fleet.activity import activity
+from agenhood.fleet.ids import first_id_at
+from agenhood.fleet.meters import meters_of
+from agenhood.fleet.models import Agent, Credential, Prompt, Task
 from agenhood.fleet.permissions import FleetPermission
+from workspaces import home
+from workspaces.models import Workspace
 from workspaces.requests import MemberRequest
-from workspaces.views.home import contribute
 
-RECENT_PROJECTS = 5
+ROWS = 5  # in each tile; the whole list is a link away
+FAILED_FOR = timedelta(hours=24)
+FAILED = [Task.State.FAILED, Task.State.TIMED_OUT]
 
 
-@contribute
-def projects(request: MemberRequest) -> dict[str, Any]:
-    if not request.membership.may(FleetPermission.PROJECT_VIEW):
-        return {}
-    active = Project.objects.active()
-    count = active.count()
-    step = {
-        "label": "Create a project",
-        "done": count > 0,
-        "url": reverse("fleet:project-create", args=[request.workspace.slug])
-        if request.membership.may(FleetPermission.PROJECT_EDIT)
-        else "",
-    }
+@home.tile("Running now", "fleet/_tile_running.html", FleetPermission.HISTORY_VIEW, order=10)
+def running(request: MemberRequest) -> dict[str, Any]:
+    states = Task.objects.unfinished().values("state").annotate(number=Count("pk"))
+    counts = dict(states.order_by().values_list("state", "number"))
+    tasks = _newest(Task.objects.filter(state=Task.State.RUNNING))[:ROWS] if counts else []
     return {
-        "project_count": count,
-        "archived_count": Project.objects.archived().count(),
-        "recent_projects": list(active.order_by("-created_at")[:RECENT_PROJECTS]),
-        "steps": [step],
+        "running": counts.get(Task.State.RUNNING, 0),
+        "queued": counts.get(Task.State.QUEUED, 0),
+        "tasks": [(task, meters_of(task)) for task in tasks],
     }
+
+
+@home.tile("Failed, 24 hours", "fleet/_tile_failed.html", FleetPermission.HISTORY_VIEW, order=20)
+def failed(request: MemberRequest) -> dict[str, Any]:
+    since = first_id_at(timezone.now() - FAILED_FOR)
+    tasks = Task.objects.filter(state__in=FAILED, pk__gte=since)
+    shown = list(_newest(tasks.annotate(total=Window(Count("pk"))))[:ROWS])
+    return {"tasks": shown, "total": shown[0].total if shown else 0}
+
+
+@home.tile("Needs somebody", "fleet/_tile_needs.html", FleetPermission.AGENT_VIEW, order=30)
+def needs(request: MemberRequest) -> dict[str, Any]:
+    """Agents in error, and credentials that expire soon for those who may see their names."""
+    columns = ("what", "pk", "name", "at", "reason")
+    agents = Agent.objects.filter(state=Agent.State.ERROR)
+    rows = (
+        agents.annotate(
+            what=Value("agent", CharField()),
+            at=F("state_since"),
+            reason=F("state_reason"),
+        )
+        .order_by("-state_since")
+        .values_list(*columns)[:ROWS]
+    )
+    if request.membership.may(FleetPermission.CREDENTIAL_VIEW):
+        expiring = Credential.objects.expiring().annotate(
+            what=Value("credential", CharField()),
+            at=F("expires_at"),
+            reason=Value("", CharField()),
+        )
+        rows = rows.union(expiring.values_list(*columns)[:ROWS], all=True)
+    now = timezone.now()
+    found = [dict(zip(columns, row, strict=True)) for row in rows]
+    for one in found:
+        one["is_past"] = one["at"] <= now
+    return {"rows": found}
+
+
+@home.tile(
+    "Tasks and spend",
+    "fleet/_tile_activity.html",
+    FleetPermission.HISTORY_VIEW,
+    order=40,
+    is_wide=True,
+)
+def tasks_and_spend(request: MemberRequest) -> dict[str, Any] | None:
+    found = activity()
+    return None if found is None else {"activity": found}
+
+
+@home.steps
+def first_steps(request: MemberRequest) -> list[home.Step]:
+    if not request.membership.may(FleetPermission.AGENT_VIEW):
+        return []
+    done = Workspace.objects.filter(pk=request.workspace.pk).values_list(
+        Exists(Credential.objects.usable()),
+        Exists(Prompt.objects.active()),
+        Exists(Agent.objects.all()),
+        Exists(Task.objects.all()),
+    )[0]
+    editors = "an owner, an admin or an operator"
+    steps = [
+        (
+            "Store a model's key",
+            "credential",
+            FleetPermission.CREDENTIAL_MANAGE,
+            "an owner or an admin",
+        ),
+        ("Write a prompt", "prompt", FleetPermission.PROMPT_EDIT, editors),
+        ("Create an agent", "agent", FleetPermission.AGENT_EDIT, editors),
+    ]
+    found = [
+        home.Step(label, is_done, *_way(request, f"fleet:{noun}-create", permission, who), order)
+        for order, ((label, noun, permission, who), is_done) in enumerate(
+            zip(steps, done[:3], strict=True), start=1
+        )
+    ]
+    run = _way(request, "fleet:agent-list", FleetPermission.AGENT_EDIT, editors)
+    return [*found, home.Step("Give it a first task", done[3], *run, 4)]
+
+
+def _way(
+    request: MemberRequest, url_name: str, permission: FleetPermission, who: str
+) -> tuple[str, str]:
+    """Return the address for those who may, else the words for who may."""
+    if request.membership.may(permission):
+        return reverse(url_name, args=[request.workspace.slug]), ""
+    return "", who
+
+
+def _newest(tasks: Any) -> Any:
+    """Newest first, without the texts, which may be long."""
+    related = tasks.select_related("agent", "conversation").defer("input", "output")
+    return related.order_by("-pk")

@@ -1,9 +1,13 @@
+import logging
+
 import pytest
+from django.db import connection
 from django.urls import reverse
-from django.utils import timezone
 
 from tests.factories import MembershipFactory, ProjectFactory
 from tests.pages import page
+from workspaces import home
+from workspaces.permissions import WorkspacePermission
 from workspaces.provisioning import suspend
 from workspaces.roles import Role
 
@@ -23,68 +27,43 @@ def enter(client, db):
     return with_role
 
 
+@pytest.fixture
+def tile(monkeypatch):
+    """Add a tile for the time of a test: a function that returns its content."""
+    monkeypatch.setattr(home, "_tiles", list(home._tiles))
+
+    def add(title, content, order=1, permission=WorkspacePermission.WORKSPACE_VIEW):
+        home.tile(title, "workspaces/_tile_steps.html", permission, order=order)(content)
+
+    return add
+
+
 def get(client, membership):
     response = client.get(reverse("workspaces:home", args=[membership.workspace.slug]))
     assert response.status_code == 200
     return response
 
 
-def tiles(response):
-    return {
-        tile.one("span").text: (tile.one("strong").text, tile.get("href"))
-        for tile in page(response).all(class_="tile")
-    }
+def titles(response):
+    return [one["aria-label"] for one in page(response).one("main").all("section")]
 
 
-@pytest.mark.parametrize("role", [Role.OWNER, Role.ADMIN, Role.OPERATOR, Role.VIEWER])
-def test_home_counts_what_is_in_its_own_workspace(client, enter, role):
-    mine = enter(role)
-    ProjectFactory(workspace=mine.workspace)
-    ProjectFactory(workspace=mine.workspace)
-    ProjectFactory(workspace=mine.workspace, archived_at=timezone.now())
-    base = mine.workspace.get_absolute_url()
-
-    response = get(client, mine)
-
-    assert tiles(response) == {
-        "Projects": ("2", f"{base}projects/"),
-        "Archived": ("1", f"{base}projects/?state=archived"),
-        "Members": ("2", f"{base}members/"),
-    }
-    assert "Kestrel" not in response.text
+def steps(response):
+    """The first steps: their words, and where each leads."""
+    return [
+        (one.text, [a["href"] for a in one.all("a")])
+        for one in page(response).one("ol", class_="steps").all("li")
+    ]
 
 
-def test_home_shows_an_auditor_no_projects(client, enter):
-    mine = enter(Role.AUDITOR)
-    ProjectFactory(workspace=mine.workspace, name="Harrier")
-
-    response = get(client, mine)
-
-    assert tiles(response) == {"Members": ("2", "")}
-    assert "Harrier" not in response.text
-    assert "project_count" not in response.context
-    assert "recent_projects" not in response.context
-    assert "roject" not in page(response).one("main").text
-    assert reverse("workspaces:leave", args=[mine.workspace.slug]) in response.text
-
-
-@pytest.mark.parametrize(
-    ("role", "sections"),
-    [
-        (Role.OWNER, ["Home", "Projects", "Members"]),
-        (Role.ADMIN, ["Home", "Projects", "Members"]),
-        (Role.OPERATOR, ["Home", "Projects", "Members"]),
-        (Role.VIEWER, ["Home", "Projects", "Members"]),
-        (Role.AUDITOR, ["Home"]),
-    ],
-)
-def test_navigation_has_the_sections_of_the_role(client, enter, role, sections):
+@pytest.mark.parametrize("role", [Role.OWNER, Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR])
+def test_navigation_leads_to_pages_that_the_role_may_see(client, enter, role):
     response = get(client, enter(role))
 
     links = page(response).one("nav", id="navigation").all("a")
-    assert [link.text for link in links] == sections
     assert [link.text for link in links if link.get("aria-current")] == ["Home"]
     assert all(client.get(link["href"]).status_code == 200 for link in links)
+    assert ("Agents" in [link.text for link in links]) is (role != Role.AUDITOR)
 
 
 def test_home_names_the_workspace_and_the_role_in_it(client, enter):
@@ -94,59 +73,122 @@ def test_home_names_the_workspace_and_the_role_in_it(client, enter):
 
     assert main.one("h1").text == mine.workspace.name
     assert "Your role here: Operator" in main.text
+    assert "Kestrel" not in main.text
 
 
-def test_home_lists_the_five_newest_active_projects(client, enter):
-    mine = enter(Role.VIEWER)
-    names = [f"project {number}" for number in range(6)]
-    for name in names:
-        ProjectFactory(workspace=mine.workspace, name=name)
-    ProjectFactory(workspace=mine.workspace, name="done with", archived_at=timezone.now())
+def test_home_shows_an_auditor_nothing_of_the_fleet(client, enter):
+    mine = enter(Role.AUDITOR)
 
-    recent = page(get(client, mine)).one("section", aria_labelledby="recent")
+    response = get(client, mine)
 
-    assert [link.text for link in recent.all("a", class_="row-link")] == names[:0:-1]
+    assert titles(response) == []
+    assert "Nothing to see here for your role" in page(response).one("main").text
+    assert reverse("workspaces:leave", args=[mine.workspace.slug]) in response.text
 
 
-@pytest.mark.parametrize(
-    ("role", "offers"),
-    [
-        (Role.OWNER, True),
-        (Role.ADMIN, True),
-        (Role.OPERATOR, True),
-        (Role.VIEWER, False),
-        (Role.AUDITOR, False),
-    ],
-)
-@pytest.mark.parametrize("suspended", [False, True])
-def test_home_offers_a_new_project_only_to_those_who_may_make_one(
-    client, enter, role, offers, suspended
-):
-    mine = enter(role)
-    if suspended:
-        suspend(mine.workspace, "unpaid bill")
+def test_inviting_somebody_is_a_first_step_of_those_who_may(client, enter):
+    mine = enter(Role.ADMIN)
+    members = reverse("workspaces:member-list", args=[mine.workspace.slug])
 
-    main = page(get(client, mine)).one("main")
-
-    create = reverse("fleet:project-create", args=[mine.workspace.slug])
-    buttons = [a for a in main.all("a", class_="button") if a["href"] == create]
-    assert bool(buttons) is (offers and not suspended)
-
-
-def test_first_steps_go_once_all_are_done(client, enter):
-    mine = enter(Role.OWNER)
-    before = page(get(client, mine)).one("section", aria_labelledby="steps")
-
-    ProjectFactory(workspace=mine.workspace)
-
-    assert [step.text for step in before.all("li")] == [
-        "Create a project",
-        "Done: Have a second member",
-    ]
-    assert page(get(client, mine)).all("section", aria_labelledby="steps") == []
+    # the factory's workspace has an owner already
+    assert ("Done: Invite a second member", []) in steps(get(client, mine))
+    owner = MembershipFactory(role=Role.OWNER)
+    client.force_login(owner.user)
+    with_two = steps(get(client, owner))
+    assert [label for label, _links in with_two][-1] == "Done: Invite a second member"
+    assert members not in str(with_two)
 
 
 def test_home_takes_no_changes(client, enter):
     mine = enter(Role.OWNER)
 
     assert client.post(mine.workspace.get_absolute_url()).status_code == 405
+
+
+# Each tile by itself
+
+
+def test_tiles_stand_in_their_order_for_those_who_may_see_them(client, enter, tile):
+    tile("Second", lambda _request: {}, order=-1)
+    tile("First", lambda _request: {}, order=-2)
+    tile("Not here", lambda _request: {}, permission=WorkspacePermission.AUDIT_VIEW)
+    tile("Nothing to show", lambda _request: None)
+
+    assert titles(get(client, enter(Role.VIEWER)))[:2] == ["First", "Second"]
+    assert not {"Not here", "Nothing to show"} & set(titles(get(client, enter(Role.VIEWER))))
+
+
+def bad_statement(request):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 / 0")
+    return {}
+
+
+def bad_code(request):
+    raise KeyError("a tile's own fault")
+
+
+def bad_template(request):
+    """What a template asks for may fail as late as it is shown."""
+
+    class Lazy:
+        def __iter__(self):
+            return iter([bad_statement(request)])
+
+    return {"steps": Lazy()}
+
+
+@pytest.mark.parametrize("bad", [bad_statement, bad_code, bad_template])
+def test_a_tile_that_fails_says_so_and_leaves_the_rest_standing(client, enter, tile, caplog, bad):
+    mine = enter(Role.OWNER)
+    before = titles(get(client, mine))
+    tile("Broken", bad, order=1)
+    tile("Also broken", bad_code, order=2)
+
+    with caplog.at_level(logging.ERROR):
+        response = get(client, mine)
+
+    assert set(titles(response)) == {*before, "Broken", "Also broken"}
+    for name in ("Broken", "Also broken"):
+        shown = page(response).one("section", aria_label=name)
+        assert "This part could not be made." in shown.text
+        assert shown.one("code").text == response["X-Request-ID"]
+    fine = page(response).one("section", aria_label="First steps")
+    assert "Store a model's key" in fine.text
+    logged = [record for record in caplog.records if record.name == "agenhood.home"]
+    assert [record.getMessage() for record in logged] == [
+        "The tile “Broken” failed",
+        "The tile “Also broken” failed",
+    ]
+    assert all(record.exc_info for record in logged)
+    assert "a tile's own fault" not in response.text
+
+
+def test_what_a_tile_wrote_before_it_failed_is_not_kept(client, enter, tile):
+    mine = enter(Role.OWNER)
+
+    def writes(request):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('agenhood.test', 'written', true)")
+        raise KeyError
+
+    def reads(request):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT coalesce(current_setting('agenhood.test', true), '')")
+            assert cursor.fetchone() == ("",)
+        return
+
+    tile("Writes", writes, order=1)
+    tile("Reads", reads, order=2)
+
+    assert "Reads" not in titles(get(client, mine))
+
+
+def test_a_suspended_workspaces_home_offers_no_changes(client, enter):
+    mine = enter(Role.OWNER)
+    suspend(mine.workspace, "unpaid bill")
+
+    main = page(get(client, mine)).one("main")
+
+    assert main.all("a", class_="primary") == []
+    assert main.one("ol", class_="steps").all("a") == []
