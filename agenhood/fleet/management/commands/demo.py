@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import User
 from accounts.provisioning import account_for
-from agenhood.fleet.models import Project
+from agenhood.fleet.demo.build import fill
+from agenhood.fleet.demo.content import CONTENTS
 from workspaces.models import Membership, Workspace
 from workspaces.provisioning import provision_workspace
 from workspaces.roles import Role
@@ -25,10 +26,6 @@ WORKSPACES = {
     "acme": ("Acme", Workspace.Colour.BLUE, "owner@demo.test"),
     # Somebody must own it, and none of the four does.
     "globex": ("Globex", Workspace.Colour.ORANGE, "globex-owner@demo.test"),
-}
-PROJECTS = {
-    "acme": ["Roadrunner support", "Invoice triage", "Release notes", "Anvil catalogue"],
-    "globex": ["Hammock district", "Nightly data quality", "Contract review"],
 }
 
 
@@ -53,12 +50,19 @@ class Command(BaseCommand):
                         Membership.objects.get_or_create(
                             workspace=workspace, user=people[email], defaults={"role": roles[slug]}
                         )
-            with workspace_scope(workspace.pk):
-                for project in PROJECTS[slug]:
-                    Project.objects.get_or_create(name__iexact=project, defaults={"name": project})
+            _fill(workspace)
         self.stdout.write("Demo workspaces: acme and globex")
         self.stdout.write(f"Sign in as {', '.join(PEOPLE)}")
         self.stdout.write(f"Their password: {'AGENHOOD_DEMO_PASSWORD' if chosen else password}")
+
+
+def _fill(workspace: Workspace) -> None:
+    """Have the workspace's owner do what a month of work leaves behind."""
+    with workspace_scope(workspace.pk):
+        owner = Membership.objects.filter(role=Role.OWNER).order_by("created_at").first()
+    if owner is not None:
+        with workspace_scope(workspace.pk, user_id=owner.user_id):
+            fill(CONTENTS[workspace.slug], by=User.objects.get(pk=owner.user_id))
 
 
 def _person(email: str, name: str, password: str) -> User:

@@ -1,0 +1,1 @@
+"""Recorded work for the demo workspaces, so that each screen has something to show."""

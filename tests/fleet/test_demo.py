@@ -1,0 +1,42 @@
+"""The demo passes the forms and actions of the day, and fills every screen."""
+
+import pytest
+
+from agenhood.fleet.demo.build import fill
+from agenhood.fleet.demo.content import CONTENTS
+from agenhood.fleet.models import (
+    Agent,
+    AgentRevision,
+    AgentTemplate,
+    Artifact,
+    Credential,
+    Event,
+    Prompt,
+    Task,
+)
+from tests.factories import MembershipFactory, WorkspaceFactory
+from workspaces.roles import Role
+from workspaces.scope import workspace_scope
+
+
+@pytest.mark.parametrize("slug", CONTENTS)
+def test_a_demo_workspace_has_something_of_everything(db, slug):
+    owner = MembershipFactory(workspace=WorkspaceFactory(slug=slug), role=Role.OWNER)
+
+    with workspace_scope(owner.workspace_id, user_id=owner.user_id):
+        assert fill(CONTENTS[slug], by=owner.user)
+
+        for model in (AgentTemplate, Artifact, Credential, Event, Prompt):
+            assert model.objects.exists()
+        assert Task.objects.count() > 20
+        assert AgentRevision.objects.count() >= Agent.objects.count() == len(CONTENTS[slug].agents)
+
+
+def test_it_is_filled_once(db):
+    owner = MembershipFactory(workspace=WorkspaceFactory(slug="acme"), role=Role.OWNER)
+    with workspace_scope(owner.workspace_id, user_id=owner.user_id):
+        fill(CONTENTS["acme"], by=owner.user)
+        before = Task.objects.count()
+
+        assert not fill(CONTENTS["acme"], by=owner.user)
+        assert Task.objects.count() == before
