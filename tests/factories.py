@@ -3,7 +3,6 @@ sides of a boundary."""
 
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import factory
 from django.utils import timezone
@@ -350,7 +349,7 @@ class IdempotentRequestFactory(WorkspaceOwnedFactory):
     class Meta:
         model = IdempotentRequest
 
-    token_id = factory.LazyFunction(uuid4)
+    token = factory.SubFactory(TokenFactory, workspace=factory.SelfAttribute("..workspace"))
     key = factory.Sequence("key-{}".format)
     fingerprint = "0" * 64
 

@@ -2,7 +2,9 @@
 
 from django.db import models
 
+from workspaces.database.constraints import SameWorkspace
 from workspaces.models import WorkspaceOwned
+from workspaces.tokens.models import Token
 
 
 class IdempotentRequest(WorkspaceOwned):
@@ -11,7 +13,9 @@ class IdempotentRequest(WorkspaceOwned):
     Kept for a day, for the token that sent it.
     """
 
-    token_id = models.UUIDField()
+    token = models.ForeignKey(
+        Token, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
     key = models.CharField(max_length=200)
     fingerprint = models.CharField(max_length=64)  # SHA-256 of method, path and body
     status = models.PositiveSmallIntegerField(null=True)
@@ -21,8 +25,9 @@ class IdempotentRequest(WorkspaceOwned):
     class Meta(WorkspaceOwned.Meta):
         constraints = [
             *WorkspaceOwned.Meta.constraints,
+            SameWorkspace("token", on_delete="CASCADE"),
             models.UniqueConstraint(
-                fields=["workspace", "token_id", "key"], name="api_idempotentrequest_once"
+                fields=["workspace", "token", "key"], name="api_idempotentrequest_once"
             ),
         ]
         indexes = [
