@@ -94,6 +94,7 @@ def tasks(of: dict[str, Any], conversation: Any) -> None:
                 **of,
                 conversation=conversation,
                 number=number,
+                agent_revision=2,
                 state=state,
                 state_reason="The model gave up" if state == "failed" else "",
                 started_at=None if state == "queued" else at,

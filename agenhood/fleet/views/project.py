@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.db.models.functions import Lower
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -10,12 +11,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.htmx import is_partial
 from agenhood.fleet.actions import project as actions
 from agenhood.fleet.actions.project import ProjectRefused
+from agenhood.fleet.agent_columns import columns_of
 from agenhood.fleet.forms import ProjectForm
 from agenhood.fleet.models import Project
 from agenhood.fleet.paging import page_by_name
 from agenhood.fleet.permissions import FleetPermission
 from workspaces.permissions import requires
 from workspaces.requests import MemberRequest
+
+AGENTS_SHOWN = 10  # on a project's page; the list of agents has them all
 
 
 @require_safe
@@ -52,7 +56,14 @@ def project_create(request: MemberRequest) -> HttpResponse:
 @requires(FleetPermission.PROJECT_VIEW)
 def project_detail(request: MemberRequest, project_id: UUID) -> HttpResponse:
     project = _project(request, project_id)
-    return render(request, "fleet/project_detail.html", {"project": project})
+    agents = list(project.agents.active().order_by(Lower("name"))[: AGENTS_SHOWN + 1])
+    columns = columns_of(agents[:AGENTS_SHOWN])
+    context = {
+        "project": project,
+        "rows": [(agent, columns[agent.pk]) for agent in agents[:AGENTS_SHOWN]],
+        "more_agents": len(agents) > AGENTS_SHOWN,
+    }
+    return render(request, "fleet/project_detail.html", context)
 
 
 @require_http_methods(["GET", "POST"])

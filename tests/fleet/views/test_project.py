@@ -3,7 +3,7 @@ from django.db import InternalError, transaction
 from django.urls import reverse
 
 from agenhood.fleet.models import Project
-from tests.factories import MembershipFactory, ProjectFactory, WorkspaceFactory
+from tests.factories import AgentFactory, MembershipFactory, ProjectFactory, WorkspaceFactory
 from tests.pages import error_at, page
 from workspaces.provisioning import suspend
 from workspaces.roles import Role
@@ -629,3 +629,32 @@ def test_suspended_workspace_is_read_only_in_the_database_itself(committed_db):
 
     assert names_in(mine.workspace) == ["Harrier"]
     assert stored(harrier) is not None
+
+
+# The agents in it
+
+
+def test_project_page_lists_its_own_agents_but_archived_ones(client, mine, harrier):
+    other = ProjectFactory(workspace=mine.workspace)
+    AgentFactory(workspace=mine.workspace, project=harrier, name="Owl")
+    AgentFactory(workspace=mine.workspace, project=harrier, name="Bittern", state="archived")
+    AgentFactory(workspace=mine.workspace, project=other, name="Merlin")
+    AgentFactory(name="Kestrel")
+
+    shown = page(client.get(url("detail", mine, harrier))).one("section", aria_labelledby="agents")
+
+    assert [a.text for a in shown.all("a", class_="row-link")] == ["Owl"]
+    new = reverse("fleet:agent-create", args=[mine.workspace.slug])
+    assert f"{new}?project={harrier.pk}" in [a["href"] for a in shown.all("a")]
+
+
+def test_project_page_leads_to_the_list_when_there_are_more_agents(client, mine, harrier):
+    for number in range(11):
+        AgentFactory(workspace=mine.workspace, project=harrier, name=f"Agent {number:02}")
+
+    shown = page(client.get(url("detail", mine, harrier))).one("section", aria_labelledby="agents")
+
+    assert len(shown.all("a", class_="row-link")) == 10
+    address = reverse("fleet:agent-list", args=[mine.workspace.slug])
+    (way,) = [a for a in shown.all("a") if a.text == "All of them"]
+    assert way["href"] == f"{address}?project={harrier.pk}"
