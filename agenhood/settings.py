@@ -139,7 +139,7 @@ if "AGENHOOD_OWNER_DATABASE_URL" in env.ENVIRON:
     DATABASES["owner"] = env.db("AGENHOOD_OWNER_DATABASE_URL")  # `migrate --database owner`
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Jobs are waited for with LISTEN, which PgBouncer in transaction mode does not carry: where one
+# Workers listen for jobs, which PgBouncer in transaction mode does not carry through: where one
 # stands in front of the database, this names the database itself.
 WORKER_DATABASE_URL = env.str("AGENHOOD_WORKER_DATABASE_URL", "") or env.str("DATABASE_URL")
 

@@ -3,6 +3,7 @@
 Vector 38: a job without its workspace, or in another one's.
 """
 
+import json
 import signal
 from uuid import uuid4
 
@@ -129,6 +130,21 @@ def test_the_queue_holds_ids_and_nothing_else(mine):
         "actor_id": str(mine.user_id),
         "project_id": str(project.pk),
     }
+
+
+def test_what_the_queue_tells_its_listeners_is_a_number(mine):
+    """Vector 31: its channels are the instance's, and whoever listens learns nothing of whom."""
+    channels = ("procrastinate_any_queue_v1", "procrastinate_queue_v1#default")
+    with superuser() as past_everything:
+        for channel in channels:
+            past_everything.execute(f'LISTEN "{channel}"')
+        with scope_of(mine):
+            number = probes.write.defer(number=1)
+        told = list(past_everything.notifies(timeout=10, stop_after=2))
+
+    assert {notice.channel for notice in told} == set(channels)
+    for notice in told:
+        assert json.loads(notice.payload) == {"type": "job_inserted", "job_id": number}
 
 
 def test_many_jobs_of_one_workspace_wait_behind_few_of_another(mine):

@@ -12,8 +12,8 @@ from procrastinate.psycopg_connector import PsycopgConnector
 from workspaces.isolation import refuse_unsafe_start
 from workspaces.jobs import STALLED_AFTER_SECONDS
 
-# A job that is ready is begun at once, by NOTIFY. One that waited for another's lock is found by
-# asking, which costs a query of an index.
+# A job that is ready is begun at once, as the queue notifies its workers. One that waited for
+# another's lock is found by asking, which costs a query of an index.
 ASK_EVERY_SECONDS = 0.5
 FINISH_WITHIN_SECONDS = 5  # after a signal to stop; what takes longer goes on in another run
 CONNECTIONS = 4  # of the queue itself; each job in work has one of its own beside
