@@ -28,6 +28,10 @@ OPEN = {
     "mfa_authenticate",  # whose password was right
     "oidc-start",
     "openid_connect_callback",
+    "workspaces:invitation-open",
+    "workspaces:invitation-accept",
+    "workspaces:invitation-mail",
+    "workspaces:invitation-switch",
 }
 # Open to everybody who is signed in; each shows and changes what is that person's own.
 SIGNED_IN = {
@@ -50,6 +54,7 @@ SIGNED_IN = {
     "mfa_view_recovery_codes",
     "mfa_generate_recovery_codes",
     "workspaces:second-factor-required",
+    "workspaces:invitation-take",
 }
 # What the design says of each permission; the roles are spelled out here once more.
 EVERYBODY = {Role.OWNER, Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.AUDITOR}

@@ -1,7 +1,7 @@
 """Secrets that name their workspace: 32 random bytes, `_`, and the workspace's id.
 
-Both parts are written in base 62, which a double click selects as one word. The id is in the text so
-that the secret can be looked up inside that workspace, under row security, by somebody of whom
+Both parts are written in base 62, which a double click selects as one word. The id is in the text
+so that the secret can be looked up inside that workspace, under row security, by somebody of whom
 nothing else is known yet.
 """
 

@@ -70,6 +70,7 @@ add(
         "workspaces:member-list",
         WorkspacePermission.MEMBER_VIEW,
         90,
+        nouns=("invitation", "service_account", "token"),
     )
 )
 add(

@@ -1,6 +1,18 @@
 from django.urls import path
 
-from workspaces.views import audit, exports, home, members, picker, second_factor, settings
+from workspaces.views import (
+    audit,
+    exports,
+    home,
+    invitation_links,
+    invitations,
+    members,
+    picker,
+    second_factor,
+    service_accounts,
+    settings,
+    tokens,
+)
 
 app_name = "workspaces"
 urlpatterns = [
@@ -16,6 +28,72 @@ urlpatterns = [
         "w/<str:slug>/members/<uuid:membership_id>/remove/",
         members.member_remove,
         name="member-remove",
+    ),
+    path("w/<str:slug>/invitations/", invitations.invitation_list, name="invitation-list"),
+    path(
+        "w/<str:slug>/invitations/new/", invitations.invitation_create, name="invitation-create"
+    ),
+    path(
+        "w/<str:slug>/invitations/<uuid:invitation_id>/link/",
+        invitations.invitation_link,
+        name="invitation-link",
+    ),
+    path(
+        "w/<str:slug>/invitations/<uuid:invitation_id>/send/",
+        invitations.invitation_send,
+        name="invitation-send",
+    ),
+    path(
+        "w/<str:slug>/invitations/<uuid:invitation_id>/revoke/",
+        invitations.invitation_revoke,
+        name="invitation-revoke",
+    ),
+    path("invitations/open/<str:secret>/", invitation_links.invitation_open, name="invitation-open"),
+    path("invitations/accept/", invitation_links.invitation_accept, name="invitation-accept"),
+    path("invitations/switch/", invitation_links.invitation_switch, name="invitation-switch"),
+    path("invitations/mail/", invitation_links.invitation_mail, name="invitation-mail"),
+    path(
+        "invitations/<uuid:invitation_id>/accept/",
+        invitation_links.invitation_take,
+        name="invitation-take",
+    ),
+    path("w/<str:slug>/tokens/", tokens.token_list, name="token-list"),
+    path("w/<str:slug>/tokens/new/", tokens.token_create, name="token-create"),
+    path("w/<str:slug>/tokens/<uuid:token_id>/revoke/", tokens.token_revoke, name="token-revoke"),
+    path(
+        "w/<str:slug>/service-accounts/",
+        service_accounts.service_account_list,
+        name="service_account-list",
+    ),
+    path(
+        "w/<str:slug>/service-accounts/new/",
+        service_accounts.service_account_create,
+        name="service_account-create",
+    ),
+    path(
+        "w/<str:slug>/service-accounts/<uuid:service_account_id>/",
+        service_accounts.service_account_detail,
+        name="service_account-detail",
+    ),
+    path(
+        "w/<str:slug>/service-accounts/<uuid:service_account_id>/edit/",
+        service_accounts.service_account_edit,
+        name="service_account-edit",
+    ),
+    path(
+        "w/<str:slug>/service-accounts/<uuid:service_account_id>/disable/",
+        service_accounts.service_account_disable,
+        name="service_account-disable",
+    ),
+    path(
+        "w/<str:slug>/service-accounts/<uuid:service_account_id>/enable/",
+        service_accounts.service_account_enable,
+        name="service_account-enable",
+    ),
+    path(
+        "w/<str:slug>/service-accounts/<uuid:service_account_id>/tokens/new/",
+        service_accounts.service_account_token,
+        name="service_account-token",
     ),
     path(
         "second-factor-required/",

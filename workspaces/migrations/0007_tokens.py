@@ -217,7 +217,7 @@ class Migration(migrations.Migration):
                         editable=False,
                         null=True,
                         on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="tokens",
+                        related_name="+",
                         to="workspaces.serviceaccount",
                     ),
                 ),

@@ -56,6 +56,9 @@ class TokenQuerySet(ScopedQuerySet["Token"]):
         unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
         return self.filter(unexpired, revoked_at=None)
 
+    def ended(self) -> "TokenQuerySet":
+        return self.exclude(pk__in=self.live().values("pk"))
+
     def of_people(self) -> "TokenQuerySet":
         return self.exclude(membership=None)
 
@@ -84,7 +87,7 @@ class Token(WorkspaceOwned):
         editable=False,
         db_constraint=False,
         db_index=False,
-        related_name="tokens",
+        related_name="+",
     )
     prefix = models.CharField(max_length=12, editable=False)
     digest = models.BinaryField(max_length=32, editable=False)  # SHA-256 of the text

@@ -15,6 +15,7 @@ from workspaces.models import Membership
 from workspaces.permissions import WorkspacePermission, requires
 from workspaces.requests import MemberRequest
 from workspaces.roles import Role
+from workspaces.views.member_tabs import member_tabs
 
 
 @require_safe
@@ -113,7 +114,13 @@ def _member_list(
                 "error": (refused or {}).get(member.pk, ""),
             }
         )
-    context = {"members": rows, "mine": mine, "last_owner": _is_last_owner(request)}
+    context: dict[str, Any] = {
+        "members": rows,
+        "mine": mine,
+        "last_owner": _is_last_owner(request),
+    }
+    if not is_partial(request):
+        context["tabs"] = member_tabs(request)
     template = "workspaces/member_list.html" + ("#members" if is_partial(request) else "")
     return render(request, template, context, status=status)
 

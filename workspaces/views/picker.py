@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from accounts.htmx import is_partial
 from accounts.requests import SignedInRequest
 from workspaces import recents, sections
+from workspaces.invitations.acceptance import own_invitations
 from workspaces.models import Membership
 from workspaces.scope import person_scope
 
@@ -29,8 +30,9 @@ def home(request: SignedInRequest) -> HttpResponse:
 def workspace_list(request: SignedInRequest) -> HttpResponse:
     """All workspaces of the person as a page; as the header's picker when htmx asks."""
     memberships = own_memberships(request)
+    invitations = [] if is_partial(request) else own_invitations(request.user)
     if not memberships and not is_partial(request):
-        context: dict[str, Any] = {"contact": settings.CONTACT_EMAIL}
+        context: dict[str, Any] = {"contact": settings.CONTACT_EMAIL, "invitations": invitations}
         return _private(render(request, "workspaces/no_workspace.html", context))
     section = request.GET.get("section", "")
     query = request.GET.get("q", "").strip()
@@ -54,6 +56,7 @@ def workspace_list(request: SignedInRequest) -> HttpResponse:
         "recent": [] if query else visited,
         "everything": list(rows.values()),
         "total": len(memberships),
+        "invitations": invitations,
     }
     template = "workspaces/workspace_list.html" + ("#picker" if is_partial(request) else "")
     return _private(render(request, template, context))

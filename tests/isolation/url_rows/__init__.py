@@ -10,9 +10,11 @@ from tests.isolation.url_rows import (
     credentials,
     exports,
     history,
+    invitations,
     projects,
     prompts,
     settings,
+    tokens,
     workspaces,
 )
 from tests.isolation.url_rows.row import Row, Things
@@ -29,6 +31,8 @@ SUBJECTS = [
     exports,
     artifacts,
     prompts,
+    invitations,
+    tokens,
 ]
 ROWS: list[Row] = [row for subject in SUBJECTS for row in subject.ROWS]
 
