@@ -81,6 +81,8 @@ class _Value(forms.BaseForm):
     @sensitive_variables()
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if len(self.asks.secret) > 1:
+            self._expect_one_of_two()
         self.secret = self._secret()
         if self.errors:
             return cleaned
@@ -88,6 +90,12 @@ class _Value(forms.BaseForm):
         if self.same is not None:
             self._point_out_the_same(cleaned)
         return cleaned
+
+    def _expect_one_of_two(self) -> None:
+        """Take back what the fields themselves said of being empty; `_secret` says what is due."""
+        for name, errors in list(self.errors.as_data().items()):
+            if name in self.asks.secret and errors[0].code == "required":
+                del self.errors[name]
 
     def _point_out_the_same(self, cleaned: dict[str, Any]) -> None:
         other = self.same.credential

@@ -63,6 +63,12 @@ def _key(label: str, **kwargs: Any) -> forms.Field:
     return SecretField(label=label, max_length=8192, validators=[one_line], **kwargs)
 
 
+def _one_of_two(field: forms.Field) -> forms.Field:
+    """Not optional, but whether this one has to be there only the form knows, and no browser."""
+    field.widget.use_required_attribute = lambda _initial: False  # type: ignore[method-assign]
+    return field
+
+
 @dataclass(frozen=True)
 class Asks:
     """`open` is what stands beside the secret, shown on pages; `secret` what is sealed."""
@@ -96,17 +102,22 @@ KINDS: dict[str, Asks] = {
             "host": lambda: _text("Host", longest=260, validators=[validate_host]),
             "user": lambda: _text("User", help_text="“git” for most servers and SSH keys."),
             "auth": lambda: forms.ChoiceField(
-                label="Signs in by", choices=WAYS, widget=forms.RadioSelect, initial=TOKEN
+                label="Signs in by",
+                label_suffix="",
+                choices=WAYS,
+                widget=forms.RadioSelect,
+                initial=TOKEN,
             ),
         },
         secret={
-            "token": lambda: _key("Token or password", required=False),
-            "private_key": lambda: PrivateKeyField(
-                label="SSH private key",
-                required=False,
-                max_length=16_384,
-                strip=False,
-                help_text="The whole file, from -----BEGIN to END-----, without a passphrase.",
+            "token": lambda: _one_of_two(_key("Token", help_text="Or the password.")),
+            "private_key": lambda: _one_of_two(
+                PrivateKeyField(
+                    label="SSH private key",
+                    max_length=16_384,
+                    strip=False,
+                    help_text="The whole file, from -----BEGIN to END-----, without a passphrase.",
+                )
             ),
         },
         fixed=("auth",),
@@ -130,14 +141,11 @@ KINDS: dict[str, Asks] = {
             )
         },
         secret={
-            "upload": lambda: SecretFileField(
-                label="File", required=False, help_text="64 KiB at most."
+            "upload": lambda: _one_of_two(
+                SecretFileField(label="File", help_text="64 KiB at most.")
             ),
-            "content": lambda: SecretLines(
-                label="or its content, pasted",
-                required=False,
-                strip=False,
-                max_length=LONGEST_FILE,
+            "content": lambda: _one_of_two(
+                SecretLines(label="Or its content", strip=False, max_length=LONGEST_FILE)
             ),
         },
     ),
