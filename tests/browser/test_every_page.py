@@ -16,7 +16,12 @@ from accounts.provisioning import set_password_path
 from tests.addresses import addresses
 from tests.browser.page_check import DESKTOP, PHONE, faults
 from tests.browser.rows import member
-from tests.factories import MembershipFactory, ProjectFactory, UserFactory
+from tests.factories import (
+    CredentialVersionFactory,
+    MembershipFactory,
+    ProjectFactory,
+    UserFactory,
+)
 from workspaces.provisioning import suspend
 from workspaces.roles import Role
 from workspaces.scope import platform_scope
@@ -57,6 +62,13 @@ OWNER = VIEWER | {
     "fleet:project-create",
     "fleet:project-rename",
     "fleet:project-delete",
+    "fleet:credential-list",
+    "fleet:credential-create",
+    "fleet:credential-detail",
+    "fleet:credential-edit",
+    "fleet:credential-rotate",
+    "fleet:credential-revoke",
+    "fleet:credential-delete",
 }
 STAFF = {
     "admin:index",
@@ -114,6 +126,7 @@ def olive(committed_db):
     acme = member(Role.OWNER, of="Acme", name="Olive", email="olive@a.test", password=PASSWORD)
     for number in range(27):
         ProjectFactory(workspace=acme.workspace, name=f"Project {number:02}")
+    CredentialVersionFactory(workspace=acme.workspace, credential__name="Claude")
     MembershipFactory(workspace=acme.workspace, user__name="Petra", role=Role.ADMIN)
     MembershipFactory(workspace=acme.workspace, user__name="", role=Role.VIEWER)
     member(Role.VIEWER, of="Globex", user=acme.user)

@@ -44,7 +44,7 @@ def test_a_moved_value_does_not_open(db: None) -> None:
             open_sealed(project, "key", sealed)
 
 
-def test_the_associated_data_holds_even_with_the_same_data_key(db: None) -> None:
+def test_a_wrapped_key_is_its_own_workspaces_only(db: None) -> None:
     """Somebody who writes to the database copies a workspace's key along with the value: it does
     not unwrap for another workspace."""
     here, there = ProjectFactory(), ProjectFactory()
@@ -57,6 +57,8 @@ def test_the_associated_data_holds_even_with_the_same_data_key(db: None) -> None
         WorkspaceKey.objects.update(wrapped=wrapped)
         with pytest.raises(CannotOpen):
             open_sealed(there, "key", sealed)
+        with pytest.raises(CannotOpen):
+            fingerprint(SECRET)  # nor is it taken for this workspace's own
 
 
 @pytest.mark.parametrize("position", [0, 1, 12, 13, -1])
