@@ -30,9 +30,7 @@ urlpatterns = [
         name="member-remove",
     ),
     path("w/<str:slug>/invitations/", invitations.invitation_list, name="invitation-list"),
-    path(
-        "w/<str:slug>/invitations/new/", invitations.invitation_create, name="invitation-create"
-    ),
+    path("w/<str:slug>/invitations/new/", invitations.invitation_create, name="invitation-create"),
     path(
         "w/<str:slug>/invitations/<uuid:invitation_id>/link/",
         invitations.invitation_link,
@@ -48,7 +46,9 @@ urlpatterns = [
         invitations.invitation_revoke,
         name="invitation-revoke",
     ),
-    path("invitations/open/<str:secret>/", invitation_links.invitation_open, name="invitation-open"),
+    path(
+        "invitations/open/<str:secret>/", invitation_links.invitation_open, name="invitation-open"
+    ),
     path("invitations/accept/", invitation_links.invitation_accept, name="invitation-accept"),
     path("invitations/switch/", invitation_links.invitation_switch, name="invitation-switch"),
     path("invitations/mail/", invitation_links.invitation_mail, name="invitation-mail"),
