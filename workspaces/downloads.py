@@ -69,6 +69,9 @@ def read(file: Any) -> Iterator[bytes]:
 async def _async_chunks(first: bytes, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
     """The server would read a synchronous iterator to its end before it sends anything."""
     yield first
-    following = sync_to_async(next)
-    while (chunk := await following(chunks, b"")) != b"":
+    while chunk := await sync_to_async(_next)(chunks):
         yield chunk
+
+
+def _next(chunks: Iterator[bytes]) -> bytes:
+    return next(chunks, b"")

@@ -165,7 +165,7 @@ class WorkspaceJob:
         )
 
     def _run(
-        self, context: JobContext, workspace_id: str, actor_id: str | None, **ids: Any
+        self, context: JobContext, /, workspace_id: str, actor_id: str | None, **ids: Any
     ) -> None:
         job = Job(
             name=self.name,

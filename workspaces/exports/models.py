@@ -8,6 +8,7 @@ from workspaces.models import WorkspaceOwned
 
 # A reader who keeps the page open longer than this has the file by then.
 LINK_HOURS = 24
+LONGEST_QUERY = 2000
 
 
 class Export(WorkspaceOwned):
@@ -30,7 +31,7 @@ class Export(WorkspaceOwned):
         CSV = "csv", "CSV"
 
     kind = models.CharField(max_length=40)
-    query = models.CharField(max_length=2000, blank=True)
+    query = models.CharField(max_length=LONGEST_QUERY, blank=True)
     format = models.CharField(max_length=6, choices=Format)
     state = models.CharField(max_length=7, choices=State, default=State.QUEUED)
     error = models.CharField(max_length=200, blank=True)  # for the person who asked

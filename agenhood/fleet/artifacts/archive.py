@@ -1,11 +1,12 @@
 """Several files as one zip, made while it is sent."""
 
+import io
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import IO, Any, cast
 
 from workspaces.downloads import CHUNK, read
 from workspaces.files import FileVanished, safe_name
@@ -25,7 +26,7 @@ class Member:
     open: Callable[[], Any]
 
 
-def zipped(members: list[Member]) -> Iterator[bytes]:
+def zipped(members: list[Member]) -> Generator[bytes]:
     """Yield a zip of the members, a chunk at a time.
 
     Their paths lead nowhere else on who unpacks it, and no two are the same, in upper and lower
@@ -34,7 +35,7 @@ def zipped(members: list[Member]) -> Iterator[bytes]:
     names = archive_names([member.path for member in members])
     sink = _Sink()
     missing = []
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(cast("IO[bytes]", sink), "w", zipfile.ZIP_DEFLATED) as archive:
         for member, name in zip(members, names, strict=True):
             try:
                 file = member.open()
@@ -109,18 +110,19 @@ def _entry(name: str, modified: datetime) -> zipfile.ZipInfo:
     return entry
 
 
-class _Sink:
+class _Sink(io.RawIOBase):
     """Takes what the archive writes, and cannot go back: a stream."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.waiting = bytearray()
 
-    def write(self, data: bytes) -> int:
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
         self.waiting += data
         return len(data)
-
-    def flush(self) -> None:
-        pass
 
     def drain(self) -> bytes:
         chunk = bytes(self.waiting)
