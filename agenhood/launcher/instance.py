@@ -42,6 +42,11 @@ class Instance:
         wanted = {k: v for k, v in self.environment.items() if k not in NOT_FOR_SERVING}
         return {"AGENHOOD_DATABASE_POOL": str(POOL_SIZE), **wanted}
 
+    @property
+    def working_environment(self) -> dict[str, str]:
+        """Of workers, whose jobs each open a connection of their own."""
+        return {**self.serving_environment, "AGENHOOD_DATABASE_POOL": "0"}
+
     def prepare(self, *, demo: bool = False) -> None:
         """Migrate, and make the first account and, if asked, the samples. Raises LauncherError."""
         command: list[str | Path] = [sys.executable, "-m", "agenhood.launcher.prepare"]

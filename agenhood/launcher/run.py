@@ -13,6 +13,7 @@ from agenhood.launcher.data import open_lock
 from agenhood.launcher.errors import LauncherError
 from agenhood.launcher.instance import instance, usable_data_folder
 from agenhood.launcher.serve import HOST, chosen_port, refuse_taken_port, server
+from agenhood.launcher.worker import wait_for, worker
 
 WELCOME = """
   Agenhood is running.
@@ -38,10 +39,13 @@ def run(*, demo: bool) -> int:
         with instance(data) as running:
             print("Preparing the instance", flush=True)
             running.prepare(demo=demo)
-            print("Starting the web server", flush=True)
-            with server(running.serving_environment, port) as process:
+            print("Starting the web server and a worker", flush=True)
+            with (
+                server(running.serving_environment, port) as process,
+                worker(running.working_environment) as jobs,
+            ):
                 print(WELCOME.format(host=HOST, port=port, data=data), flush=True)
-                process.wait()
+                wait_for(process, meanwhile=jobs.look)
                 raise LauncherError(f"The web server ended (exit code {process.returncode}).")
 
 

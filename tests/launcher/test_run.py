@@ -81,6 +81,15 @@ def processes_of(data: Path) -> list[int]:
     return found + processes_in(data / "postgres" / "cluster")
 
 
+def running(data: Path, word: bytes) -> list[int]:
+    """Return the living processes of this data folder that have the word as an argument."""
+    return [
+        pid
+        for pid in processes_of(data)
+        if word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    ]
+
+
 def test_make_run(data, port):
     settings = (f"AGENHOOD_DATA={data}", f"PORT={port}")
     with make("run", *settings) as first:
@@ -93,15 +102,19 @@ def test_make_run(data, port):
         assert status == 200
         assert "password" in page
 
-        [server] = [
-            pid
-            for pid in processes_of(data)
-            if b"uvicorn" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        ]
-        environment = Path(f"/proc/{server}/environ").read_bytes()
-        assert b"DATABASE_URL=postgresql://agenhood_app:" in environment
-        assert b"agenhood_owner" not in environment
-        assert b"agenhood_backup" not in environment
+        [server], [worker] = running(data, b"uvicorn"), running(data, b"worker")
+        for pid in (server, worker):
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+            assert b"DATABASE_URL=postgresql://agenhood_app:" in environment
+            assert b"agenhood_owner" not in environment
+            assert b"agenhood_backup" not in environment
+
+        os.kill(worker, signal.SIGKILL)
+        assert any("The worker ended (exit code -9)" in line for line in first.stdout)
+        deadline = time.monotonic() + 10
+        while running(data, b"worker") in ([], [worker]):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
         second = subprocess.run(
             [*MAKE, "run", *settings], cwd=CHECKOUT, capture_output=True, text=True
@@ -131,7 +144,7 @@ def test_make_run(data, port):
         os.kill(launcher, signal.SIGKILL)
         killed.communicate(timeout=20)
     deadline = time.monotonic() + 5
-    while any(b"uvicorn" in Path(f"/proc/{p}/cmdline").read_bytes() for p in processes_of(data)):
+    while running(data, b"uvicorn") or running(data, b"worker"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
