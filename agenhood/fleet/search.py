@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import Q, QuerySet
@@ -27,13 +28,15 @@ WORDS_LENGTH = 200
 BEGINNING = 300  # characters of a task's input that its row in a list may show
 FIRST_ID, LAST_ID = UUID(int=0), UUID(int=(1 << 128) - 1)
 
-FIND = "SELECT fleet_find_tasks(%s, %s, %s, %s, %s, %s, %s)"
-COUNT = "SELECT count(*) FROM fleet_find_tasks(%s, %s, %s, %s, %s, %s, %s)"
+UNFINISHED = {Task.State.QUEUED, Task.State.RUNNING}
+FIND = "SELECT fleet_find_tasks(%s, %s::tsquery, %s, %s, %s, %s, %s)"
+COUNT = "SELECT count(*) FROM fleet_find_tasks(%s, %s::tsquery, %s, %s, %s, %s, %s)"
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which tasks are asked for. `since` and `until` are days in the reader's zone, included."""
+    """Which tasks are asked for. `since` and `until` are days, both included, in `zone`: a name of
+    the IANA database, the reader's unless given."""
 
     words: str = ""
     agent: UUID | None = None
@@ -42,6 +45,7 @@ class Selection:
     states: tuple[str, ...] = ()
     since: date | None = None
     until: date | None = None
+    zone: str = ""
 
     @property
     def is_everything(self) -> bool:
@@ -77,7 +81,7 @@ class Selection:
         if not self.words:
             return capped_count(self.tasks(), cap)
         with connection.cursor() as cursor:
-            cursor.execute(COUNT, self._asked(FIRST_ID, LAST_ID, False, cap + 1))
+            cursor.execute(COUNT, self._asked(FIRST_ID, LAST_ID, "any", cap + 1))
             (number,) = cursor.fetchone()
         return Count(min(number, cap), number > cap)
 
@@ -88,39 +92,46 @@ class Selection:
         start = _id(query.get("before") or query.get("after") or "")
         newer = start if backwards and start else FIRST_ID
         older = start if not backwards and start else LAST_ID
-        found = RawSQL(FIND, self._asked(newer, older, backwards, wanted))  # noqa: S611
+        ordering = "oldest" if backwards else "newest"
+        found = RawSQL(FIND, self._asked(newer, older, ordering, wanted))  # noqa: S611
         rows: QuerySet[Task] = Task.objects.filter(pk__in=found)
         return rows
 
-    def _asked(self, newer: UUID, older: UUID, oldest_first: bool, wanted: int) -> list[Any]:
-        marks = [
-            f"{kind}:{value}"
-            for kind, value in (
-                ("agent", self.agent),
-                ("project", self.project),
-                ("person", self.person),
-            )
-            if value
-        ]
+    def _asked(self, newer: UUID, older: UUID, ordering: str, wanted: int) -> list[Any]:
         # Ids are compared with < and >: the lowest of a day is included by the one before it.
         lowest = UUID(int=max(self._first_id.int - 1, 0))
+        told_apart = set(self.states).isdisjoint(UNFINISHED)
         return [
             self.words,
-            marks,
-            list(self.states) or None,
+            self._marks,
+            None if told_apart else list(self.states),
             min(older, self._end_id),
             max(newer, lowest),
-            oldest_first,
+            ordering,
             wanted,
         ]
 
     @property
+    def _marks(self) -> str:
+        """What a document must have beside words, as a tsquery."""
+        facets = {"agent": self.agent, "project": self.project, "person": self.person}
+        marks = [f"'@{kind}:{value}'" for kind, value in facets.items() if value]
+        states = {"unfinished" if state in UNFINISHED else state for state in self.states}
+        if states:
+            marks.append("(" + " | ".join(f"'@state:{state}'" for state in sorted(states)) + ")")
+        return " & ".join(marks)
+
+    @property
     def _first_id(self) -> UUID:
-        return first_id_at(_midnight(self.since)) if self.since else FIRST_ID
+        return self._id_at_midnight(self.since) if self.since else FIRST_ID
 
     @property
     def _end_id(self) -> UUID:
-        return first_id_at(_midnight(self.until + timedelta(days=1))) if self.until else LAST_ID
+        return self._id_at_midnight(self.until + timedelta(days=1)) if self.until else LAST_ID
+
+    def _id_at_midnight(self, day: date) -> UUID:
+        zone = ZoneInfo(self.zone) if self.zone else None
+        return first_id_at(timezone.make_aware(datetime.combine(day, time.min), zone))
 
 
 _SHOWN = ("conversation", "agent", "project")
@@ -181,10 +192,6 @@ def _words(words: str) -> list[str]:
     typed.pop("or", None)
     stems = {re.sub(r"(?<=\w{3})(?:ing|ed|es|s|e)$", "", word) for word in typed}
     return sorted(stems, key=len, reverse=True)
-
-
-def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 def _id(text: str) -> UUID | None:

@@ -30,6 +30,11 @@ AGENT = (
     " CREATE TRIGGER workspace_id_is_immutable BEFORE UPDATE OF workspace_id ON agent"
     " FOR EACH ROW EXECUTE FUNCTION workspaces.refuse_new_workspace();"
 )
+SEARCHED = " AND ".join(["vector @@ (SELECT workspaces.search_query())"] * 2)
+DROP_SEARCH = (
+    "DROP POLICY workspace_search ON fleet_searchdocument;"
+    " CREATE POLICY workspace_search ON fleet_searchdocument"
+)
 
 # Planted by the tables' owner, as a migration would: what it is, SQL, and all that is found.
 OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
@@ -139,6 +144,30 @@ OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
             f" ON fleet_project AS RESTRICTIVE USING ({OWN}) WITH CHECK ({OWN})"
         ),
         ["fleet_project: policy: workspace_isolation is restrictive, so that nothing is allowed"],
+    ),
+    "a search policy that adds rows instead of taking some away": (
+        f"{DROP_SEARCH} FOR SELECT USING ({SEARCHED})",
+        ["fleet_searchdocument: policy: has 2 policies, not one"],
+    ),
+    "a search policy with another expression": (
+        f"{DROP_SEARCH} AS RESTRICTIVE FOR SELECT USING (vector @@ workspaces.search_query())",
+        ["fleet_searchdocument: policy: has 2 policies, not one"],
+    ),
+    "a search policy for more than reading": (
+        f"{DROP_SEARCH} AS RESTRICTIVE USING ({SEARCHED})",
+        ["fleet_searchdocument: policy: has 2 policies, not one"],
+    ),
+    "a search policy for one role only": (
+        f"{DROP_SEARCH} AS RESTRICTIVE FOR SELECT TO agenhood_app USING ({SEARCHED})",
+        ["fleet_searchdocument: policy: has 2 policies, not one"],
+    ),
+    "a search policy in the place of the workspace's": (
+        "DROP POLICY workspace_isolation ON fleet_searchdocument",
+        ["fleet_searchdocument: policy: has 0 policies, not one"],
+    ),
+    "a second restrictive policy under another name": (
+        f"CREATE POLICY other ON fleet_searchdocument AS RESTRICTIVE FOR SELECT USING ({SEARCHED})",
+        ["fleet_searchdocument: policy: has 2 policies, not one"],
     ),
     "a plain foreign key": (
         (

@@ -62,26 +62,21 @@ $$;
 
 CREATE FUNCTION workspaces.search_words(words text) RETURNS tsquery
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT pg_catalog.websearch_to_tsquery('pg_catalog.simple', words)
-           || pg_catalog.websearch_to_tsquery('pg_catalog.english', words)
+    SELECT CASE WHEN as_typed = by_stem THEN as_typed ELSE as_typed || by_stem END
+      FROM pg_catalog.websearch_to_tsquery('pg_catalog.simple', words) AS as_typed,
+           pg_catalog.websearch_to_tsquery('pg_catalog.english', words) AS by_stem
 $$;
 
 CREATE FUNCTION workspaces.search_within(
-    words tsquery, marks text[], first_window integer, last_window integer
+    wanted tsquery, first_window integer, last_window integer
 ) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-DECLARE
-    wanted text := words::text;
-    wanted_marks text[] := marks;
 BEGIN
-    IF pg_catalog.querytree(words) IN ('', 'T') THEN  -- an index finds what is there, not what is not
-        wanted_marks := marks || ''::text;
+    IF pg_catalog.querytree(wanted) IN ('', 'T') THEN  -- an index finds only what is there
+        wanted := wanted && '''@'''::tsquery;
     END IF;
-    SELECT pg_catalog.concat_ws(' & ', NULLIF('(' || wanted || ')', '()'),
-               pg_catalog.string_agg(pg_catalog.quote_literal('@' || mark), ' & '))
-      INTO wanted FROM pg_catalog.unnest(wanted_marks) AS mark;
     RETURN (
         SELECT pg_catalog.string_agg('(' || pg_catalog.regexp_replace(
-                   wanted, '''((?:[^'']|'''')*)''',
+                   wanted::text, '''((?:[^'']|'''')*)''',
                    '''' || workspaces.search_prefix(workspaces.current_id(), number) || '\1''', 'g'
                ) || ')', ' | ')
           FROM pg_catalog.generate_series(first_window, last_window) AS number
@@ -103,7 +98,7 @@ $$;
 """
 DROP_FUNCTIONS = """
 DROP FUNCTION workspaces.search_query();
-DROP FUNCTION workspaces.search_within(tsquery, text[], integer, integer);
+DROP FUNCTION workspaces.search_within(tsquery, integer, integer);
 DROP FUNCTION workspaces.search_words(text);
 DROP FUNCTION workspaces.search_vector(uuid, uuid, text, text[]);
 DROP FUNCTION workspaces.search_prefix(uuid, integer);

@@ -141,7 +141,6 @@ def finish_task(
         return False
     for name, value in finished.items():
         setattr(task, name, value)
-    index(task)
     return True
 
 

@@ -8,7 +8,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
+from django.utils import timezone
 
+from accounts.models import validate_time_zone
 from agenhood.fleet.models import Conversation, SavedView, Task
 from agenhood.fleet.search import WORDS_LENGTH, Selection
 
@@ -46,6 +48,7 @@ class HistoryForm(forms.Form):
     project = _Id()
     person = _Id()
     state = forms.MultipleChoiceField(required=False, choices=Task.State.choices)
+    zone = forms.CharField(required=False, max_length=60, validators=[validate_time_zone])
 
     def __init__(self, query: QueryDict | None = None) -> None:
         data = QueryDict(mutable=True)
@@ -73,13 +76,22 @@ class HistoryForm(forms.Form):
             states=tuple(asked["state"]),
             since=asked["from"],
             until=asked["to"],
+            zone=asked["zone"],
         )
 
     @property
     def query(self) -> str:
         """Return a valid form's query string, without what was left empty and without a page."""
         asked = [(name, value) for name, value in self.cleaned_data.items() if value]
-        return urlencode([(name, value) for name, value in asked], doseq=True)
+        return urlencode(asked, doseq=True)
+
+    @property
+    def lasting_query(self) -> str:
+        """Return the same for whoever reads it later: days are those of the reader's zone now."""
+        days = self.cleaned_data["from"] or self.cleaned_data["to"]
+        if not days or self.cleaned_data["zone"]:
+            return self.query
+        return f"{self.query}&{urlencode({'zone': timezone.get_current_timezone_name()})}"
 
 
 class SavedViewForm(forms.ModelForm):

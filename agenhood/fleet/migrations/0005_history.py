@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 # Of a task's texts counts their beginning: 20,000 characters of its input and of its output, 2,000
 # of each of its first 2,000 events, and 100,000 of all. The conversation's title is its first
-# task's. Whose the task is stands in it as marks.
+# task's. Whose the task is and how it ended stands in it as marks.
 INDEX_TASK = """
 CREATE FUNCTION fleet_index_task(indexed uuid) RETURNS void LANGUAGE sql AS $$
     INSERT INTO fleet_searchdocument (id, workspace_id, task_id, events, vector)
@@ -19,7 +19,8 @@ CREATE FUNCTION fleet_index_task(indexed uuid) RETURNS void LANGUAGE sql AS $$
                left(concat_ws(' ', CASE WHEN t.number = 1 THEN c.title END,
                               left(t.input, 20000), left(t.output, 20000), e.said), 100000),
                ARRAY['agent:' || t.agent_id, 'project:' || t.project_id,
-                     'person:' || t.created_by_id])
+                     'person:' || t.created_by_id, 'state:' || CASE
+                         WHEN t.state IN ('queued', 'running') THEN 'unfinished' ELSE t.state END])
       FROM fleet_task AS t
       JOIN fleet_conversation AS c ON c.id = t.conversation_id
      CROSS JOIN LATERAL (
@@ -34,15 +35,37 @@ $$;
 GRANT EXECUTE ON FUNCTION fleet_index_task(uuid) TO agenhood_app;
 """
 
-# Looks into one window of time after the other, then into four at a time, then into sixteen …,
-# until it has `wanted` tasks: however many there are of a word, those of few windows are read.
-# The setting keeps the planner from reading the index of the whole workspace, beside the one of
-# words, to spare itself some rows: it cannot know that a word brings the workspace along.
+# A search reads rows, not their words, which the index has: keep these in the table beside.
+WORDS_APART = "ALTER TABLE fleet_searchdocument SET (toast_tuple_target = 128)"
+WORDS_TOGETHER = "ALTER TABLE fleet_searchdocument RESET (toast_tuple_target)"
+
+# Whoever ends a task need not think of its document.
+FOLLOW_STATE = """
+CREATE FUNCTION fleet_index_finished_task() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM fleet_index_task(NEW.id);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER index_finished_task AFTER UPDATE OF state ON fleet_task FOR EACH ROW
+    WHEN (OLD.state <> NEW.state AND NEW.state <> 'running')
+    EXECUTE FUNCTION fleet_index_finished_task();
+GRANT EXECUTE ON FUNCTION fleet_index_finished_task() TO agenhood_app;
+"""
+UNFOLLOW_STATE = """
+DROP TRIGGER index_finished_task ON fleet_task;
+DROP FUNCTION fleet_index_finished_task();
+"""
+
+# Looks into one window of time, then into the next four, sixteen …, or as many as should do by what
+# was found so far, until it has `wanted` tasks: however many there are of a word, those of few
+# windows are read.
+# `states` are asked of the tasks themselves, where marks do not tell them apart.
 FIND_TASKS = """
 CREATE FUNCTION fleet_find_tasks(
-    words text, marks text[], states text[], older_than uuid, newer_than uuid,
-    oldest_first boolean, wanted integer
-) RETURNS SETOF uuid LANGUAGE plpgsql SET cpu_index_tuple_cost = 0.5 AS $$
+    words text, marks tsquery, states text[], older_than uuid, newer_than uuid, ordering text,
+    wanted integer
+) RETURNS SETOF uuid LANGUAGE plpgsql AS $$
 DECLARE
     asked tsquery := workspaces.search_words(words);
     oldest integer;
@@ -52,7 +75,7 @@ DECLARE
     last_window integer;
     found_now integer;
 BEGIN
-    IF numnode(asked) = 0 AND (words <> '' OR marks = '{}') THEN
+    IF numnode(asked) = 0 AND (words <> '' OR numnode(marks) = 0) THEN
         RETURN;
     END IF;
     SELECT workspaces.search_window(id) INTO oldest
@@ -60,7 +83,7 @@ BEGIN
     SELECT workspaces.search_window(id) INTO newest
       FROM fleet_task WHERE id < older_than ORDER BY id DESC LIMIT 1;
     WHILE wanted > 0 AND oldest <= newest LOOP
-        IF oldest_first THEN
+        IF ordering = 'oldest' THEN
             first_window := oldest;
             last_window := least(oldest + width - 1, newest);
             oldest := last_window + 1;
@@ -70,34 +93,28 @@ BEGIN
             newest := first_window - 1;
         END IF;
         PERFORM set_config('agenhood.search', workspaces.search_within(
-            asked, marks, first_window, last_window), true);
-        IF oldest_first THEN
-            RETURN QUERY
-            SELECT d.task_id FROM fleet_searchdocument AS d
-             WHERE d.task_id > newer_than AND d.task_id < older_than
-               AND (states IS NULL OR EXISTS (SELECT FROM fleet_task AS t
-                                               WHERE t.id = d.task_id AND t.state = ANY (states)))
-             ORDER BY d.task_id LIMIT wanted;
-        ELSE
-            RETURN QUERY
-            SELECT d.task_id FROM fleet_searchdocument AS d
-             WHERE d.task_id > newer_than AND d.task_id < older_than
-               AND (states IS NULL OR EXISTS (SELECT FROM fleet_task AS t
-                                               WHERE t.id = d.task_id AND t.state = ANY (states)))
-             ORDER BY d.task_id DESC LIMIT wanted;
-        END IF;
+            asked && marks, first_window, last_window), true);
+        RETURN QUERY EXECUTE
+            'SELECT d.task_id FROM fleet_searchdocument AS d
+              WHERE d.task_id > $1 AND d.task_id < $2
+                AND ($3 IS NULL OR EXISTS (SELECT FROM fleet_task AS t
+                                            WHERE t.id = d.task_id AND t.state = ANY ($3)))'
+            || CASE ordering WHEN 'newest' THEN ' ORDER BY d.task_id DESC'
+                             WHEN 'oldest' THEN ' ORDER BY d.task_id' ELSE '' END
+            || ' LIMIT $4'
+            USING newer_than, older_than, states, wanted;
         GET DIAGNOSTICS found_now = ROW_COUNT;
         wanted := wanted - found_now;
-        width := width * 4;
+        width := least(width * 4, ceil(width * wanted / greatest(found_now, 0.1)));
     END LOOP;
     PERFORM set_config('agenhood.search', '', true);
 END
 $$;
 GRANT EXECUTE ON FUNCTION
-    fleet_find_tasks(text, text[], text[], uuid, uuid, boolean, integer) TO agenhood_app;
+    fleet_find_tasks(text, tsquery, text[], uuid, uuid, text, integer) TO agenhood_app;
 """
 DROP_FIND_TASKS = """
-DROP FUNCTION fleet_find_tasks(text, text[], text[], uuid, uuid, boolean, integer)
+DROP FUNCTION fleet_find_tasks(text, tsquery, text[], uuid, uuid, text, integer)
 """
 
 
@@ -618,6 +635,8 @@ class Migration(migrations.Migration):
                 fields=("workspace", "task"), name="fleet_searchdocument_once"
             ),
         ),
+        migrations.RunSQL(WORDS_APART, WORDS_TOGETHER),
         migrations.RunSQL(INDEX_TASK, "DROP FUNCTION fleet_index_task(uuid)"),
+        migrations.RunSQL(FOLLOW_STATE, UNFOLLOW_STATE),
         migrations.RunSQL(FIND_TASKS, DROP_FIND_TASKS),
     ]

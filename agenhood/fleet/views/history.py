@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.db.models.functions import Lower
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -19,6 +20,7 @@ from agenhood.fleet.money import cost
 from agenhood.fleet.people import FORMER, creators
 from agenhood.fleet.permissions import FleetPermission
 from agenhood.fleet.search import marked, snippets
+from workspaces.exports import ExportRefused, start_export
 from workspaces.models import Membership
 from workspaces.permissions import requires
 from workspaces.requests import MemberRequest
@@ -82,6 +84,21 @@ def history_view_delete(request: MemberRequest, savedview_id: UUID) -> HttpRespo
     views = SavedView.objects.select_for_update().filter(person=request.user)
     saved_view.delete(get_object_or_404(views, pk=savedview_id))
     return _to_list(request, "")
+
+
+@require_POST
+@requires(FleetPermission.HISTORY_EXPORT)
+def history_export(request: MemberRequest) -> HttpResponse:
+    """Have what a query string selects written to a file; the exports' page shows when it is."""
+    form = HistoryForm(QueryDict(request.POST.get("query", "")))
+    try:
+        if not form.is_valid():
+            raise ExportRefused("These filters select nothing.")
+        start_export("history", form.lasting_query, request.POST.get("format", ""))
+    except ExportRefused as refused:
+        messages.error(request, str(refused))
+        return _to_list(request, form.query if form.is_valid() else "")
+    return redirect("workspaces:export-list", request.workspace.slug)
 
 
 def _to_list(request: MemberRequest, query: str) -> HttpResponse:

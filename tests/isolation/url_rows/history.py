@@ -12,6 +12,12 @@ from workspaces.models import Workspace
 ROWS = [
     Row("fleet:history-list", READERS, get=200),
     Row(
+        "fleet:history-export",
+        EDITORS,
+        post=302,
+        sent={"format": "csv", "query": "state=failed"},
+    ),
+    Row(
         "fleet:history-view-create",
         READERS,
         get=200,
