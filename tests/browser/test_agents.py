@@ -5,11 +5,21 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from agenhood.fleet import configuration
 from agenhood.fleet.models import Agent
 from tests.browser.agent_rows import fleet
 from tests.browser.page_check import PHONE, faults
 from tests.browser.rows import member
-from tests.factories import MembershipFactory
+from tests.browser.test_hostile_names import NAMES, inert
+from tests.factories import (
+    AgentFactory,
+    AgentRevisionFactory,
+    AgentTemplateFactory,
+    ConversationFactory,
+    MembershipFactory,
+    ProjectFactory,
+    TaskFactory,
+)
 from workspaces.provisioning import suspend
 from workspaces.roles import Role
 from workspaces.scope import workspace_scope
@@ -47,18 +57,16 @@ def test_an_operator_sets_an_agent_up_and_pauses_it(browse, otto):
     page.get_by_label("Name", exact=True).fill("Heron")
     page.get_by_label("Project").select_option(label="Night watch")
     page.get_by_label("Command", exact=True).first.check()
-    expect(page.get_by_label("Model", exact=True)).to_be_hidden()
+    expect(page.get_by_role("textbox", name="Model", exact=True)).to_be_hidden()
     page.get_by_role("radio", name="Language model").check()
     expect(page.get_by_role("textbox", name="Command")).to_be_hidden()
-    page.get_by_label("Model", exact=True).fill("claude-sonnet-4-5")
+    page.get_by_role("textbox", name="Model", exact=True).fill("claude-sonnet-4-5")
     page.get_by_role("button", name="Create agent").click()
-    credential = page.get_by_label("Provider credential")
+    credential = page.get_by_role("combobox", name="Provider credential")
     expect(credential).to_have_attribute("aria-invalid", "true")
     expect(credential).to_be_focused()
     credential.select_option(label="Claude key")
-    page.get_by_label("Prompt", exact=False).first.select_option(
-        label="Triage · production (now v1)"
-    )
+    page.get_by_role("combobox", name="Prompt").select_option(label="Triage · production (now v1)")
     page.get_by_label("Run shell commands").select_option("ask")
     page.get_by_role("button", name="Another credential").click()
     page.get_by_label("Variable").nth(2).fill("FORGE_TOKEN")
@@ -101,11 +109,11 @@ def test_a_conflict_shows_both_and_can_be_settled(browse, otto):
     page = browse(otto.user, f"/w/acme/agents/{otto.owl.pk}/edit/", refusals=[409])
     other = page.context.new_page()
     other.goto(f"/w/acme/agents/{otto.owl.pk}/edit/")
-    other.get_by_label("Model", exact=True).fill("claude-opus-4-1")
+    other.get_by_role("textbox", name="Model", exact=True).fill("claude-opus-4-1")
     other.get_by_role("button", name="Save as a new revision").click()
     expect(other.locator("#agent-name")).to_be_visible()
 
-    page.get_by_label("Model", exact=True).fill("gpt-5")
+    page.get_by_role("textbox", name="Model", exact=True).fill("gpt-5")
     page.get_by_role("button", name="Save as a new revision").click()
 
     heading = page.get_by_role("heading", name="Somebody else saved r3 while you were typing")
@@ -171,3 +179,42 @@ def test_a_suspended_workspace_shows_agents_and_changes_none(browse, otto):
     expect(page.locator("#agent-name")).to_be_visible()
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
     assert faults(page) == []
+
+
+# Names that people or their tools may make up
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_what_is_typed_about_agents_is_only_ever_text(browse, committed_db, name):
+    otto = member(Role.OPERATOR, of="Acme", name=name)
+    of = {"workspace": otto.workspace, "created_by": otto.user}
+    project = ProjectFactory(workspace=otto.workspace, name=name)
+    agent = AgentFactory(
+        **of,
+        name=name,
+        description=name,
+        project=project,
+        driver="command",
+        command=name * 5,
+        environment={"TEXT": name},
+        state="error",
+        state_reason=name,
+        revision=2,
+    )
+    with workspace_scope(otto.workspace_id):
+        document = configuration.of_agent(agent)
+    for number, text in enumerate(["", name], start=1):
+        changed = document | {"command": text, "model": name, "environment": {"TEXT": text}}
+        AgentRevisionFactory(**of, agent=agent, number=number, configuration=changed, note=name)
+    AgentTemplateFactory(**of, name=name, description=name, configuration=document)
+    conversation = ConversationFactory(**of, agent=agent, title=name)
+    TaskFactory(
+        **of, conversation=conversation, state="failed", state_reason=name, agent_revision=2
+    )
+    page = browse(otto.user, "/w/acme/", viewport=PHONE)
+    page.on("dialog", lambda dialog: pytest.fail(f"a name opened a dialog: {dialog.message}"))
+    otto.owl = agent
+
+    for path in ["/w/acme/", f"/w/acme/projects/{project.pk}/", *pages(otto).values()]:
+        assert page.goto(path).status == 200, path
+        inert(page)

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.provisioning import set_password_path
 from tests.addresses import addresses
+from tests.browser.agent_rows import fleet
 from tests.browser.page_check import DESKTOP, PHONE, faults
 from tests.browser.rows import member
 from tests.factories import (
@@ -53,6 +54,14 @@ VIEWER = SIGNED_IN | {
     "workspaces:member-list",
     "fleet:project-list",
     "fleet:project-detail",
+    "fleet:agent-list",
+    "fleet:agent-detail",
+    "fleet:agent-configuration",
+    "fleet:agent-revision-list",
+    "fleet:agent-revision-detail",
+    "fleet:agent-revision-diff",
+    "fleet:agent-template-list",
+    "fleet:agent-template-detail",
 }
 OWNER = VIEWER | {
     "workspaces:member-remove",
@@ -62,6 +71,11 @@ OWNER = VIEWER | {
     "fleet:project-create",
     "fleet:project-rename",
     "fleet:project-delete",
+    "fleet:agent-create",
+    "fleet:agent-edit",
+    "fleet:agent-template-create",
+    "fleet:agent-template-rename",
+    "fleet:agent-template-delete",
     "fleet:credential-list",
     "fleet:credential-create",
     "fleet:credential-detail",
@@ -90,6 +104,12 @@ NO_PAGES = {
     "workspaces:member-role",
     "fleet:project-archive",
     "fleet:project-restore",
+    "fleet:agent-bulk",
+    "fleet:agent-pause",
+    "fleet:agent-resume",
+    "fleet:agent-archive",
+    "fleet:agent-restore",
+    "fleet:agent-revision-restore",
     "admin:",
     "admin:login",
     "admin:logout",
@@ -127,6 +147,7 @@ def olive(committed_db):
     for number in range(27):
         ProjectFactory(workspace=acme.workspace, name=f"Project {number:02}")
     CredentialVersionFactory(workspace=acme.workspace, credential__name="Claude")
+    fleet(acme)
     MembershipFactory(workspace=acme.workspace, user__name="Petra", role=Role.ADMIN)
     MembershipFactory(workspace=acme.workspace, user__name="", role=Role.VIEWER)
     member(Role.VIEWER, of="Globex", user=acme.user)
