@@ -58,14 +58,14 @@ class _TakesCodeOnce:
     def clean_code(self) -> str:
         limit = {"app": "accounts", "config": GUESSES, "action": "second_factor"}
         key = f"second-factor-{self.user.pk}"
-        if not ratelimit.consume(context.request, key=key, **limit):  # type: ignore[arg-type]
+        if not ratelimit.consume(context.request, key=key, **limit):
             raise ValidationError("Too many wrong codes. Try again tomorrow, or use a passkey.")
         code: str = super().clean_code()  # type: ignore[misc]
         if self.authenticator.type == Authenticator.Type.TOTP and not use_once(
             self.authenticator, code
         ):
             raise get_adapter().validation_error("incorrect_code")
-        ratelimit.clear(context.request, key=key, **limit)  # type: ignore[arg-type]
+        ratelimit.clear(context.request, key=key, **limit)
         return code
 
 
@@ -134,9 +134,25 @@ def _malformed_is_wrong() -> Iterator[None]:
         raise get_adapter().validation_error("incorrect_code") from None
 
 
+class CredentialField(forms.JSONField):
+    """What the browser's authenticator answered, as JSON; Django's field breaks on some of it."""
+
+    LONGEST = 50_000  # characters; a passkey's first answer has about a thousand
+    widget = forms.HiddenInput
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            if isinstance(value, str) and len(value) > self.LONGEST:
+                raise ValueError("too long")
+            return super().to_python(value)
+        except (ValueError, RecursionError):
+            raise get_adapter().validation_error("incorrect_code") from None
+
+
 class PasskeyForm(AddWebAuthnForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["credential"] = CredentialField()
         self.fields["name"] = forms.CharField(max_length=NAME_LENGTH, required=False)
         self.fields["name"].help_text = "So that you can tell your passkeys apart."
         alone: Any = self.fields["passwordless"]
@@ -174,6 +190,10 @@ class PasskeyNameForm(EditWebAuthnForm):
 
 
 class _TakesAnyJson:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields = {"credential": CredentialField()}
+
     def clean_credential(self) -> Authenticator:
         with _malformed_is_wrong():
             credential: Authenticator = super().clean_credential()  # type: ignore[misc]
