@@ -18,6 +18,7 @@ MOST_LINES = 1_000  # of each text, between what both begin and end with, that a
 MOST_SHOWN = 2_000  # lines on a page
 LONGEST_LINE = 2_000  # characters of a line that is compared word by word
 MOST_PAIRS = 3_000_000  # of words on a page: half a second at worst
+ALIKE = 0.4  # of 1: below it, two lines are so different that marking words would only confuse
 
 Pieces = list[tuple[str, bool]]  # of a line: text, and whether it is what differs
 
@@ -161,7 +162,7 @@ class _Words:
         if self.left < 0 or max(len(before), len(after)) > LONGEST_LINE:
             return [(revealed(before), False)], [(revealed(after), False)]
         matcher = SequenceMatcher(None, old, new, autojunk=False)
-        if matcher.real_quick_ratio() < 0.3 or matcher.ratio() < 0.3:  # another line altogether
+        if matcher.real_quick_ratio() < ALIKE or matcher.ratio() < ALIKE:
             return [(revealed(before), False)], [(revealed(after), False)]
         left: Pieces = []
         right: Pieces = []

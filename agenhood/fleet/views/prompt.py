@@ -150,7 +150,7 @@ def prompt_page(
     number = as_number(wanted) if wanted else _first_shown(labels, newest)
     if wanted and number is None:
         raise Http404
-    version = get_object_or_404(prompt.versions, number=number) if number else None
+    version = None if number is None else get_object_or_404(prompt.versions, number=number)
     production = next((label for label in labels if label.name == PromptLabel.PRODUCTION), None)
     latest = newest[0].number if newest else 0
     names = variables(version.text) if version else []
