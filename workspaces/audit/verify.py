@@ -5,6 +5,7 @@ written, and stubs of removed ones that nobody signed. Who has written the whole
 head included, is found by a hash that was kept elsewhere: `expected`.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -118,8 +119,7 @@ def _entries(upto: int) -> Iterator[tuple[int, bytes, bytes, list[str]]]:
 
 
 def _text(parts: list[str]) -> bytes:
-    encoded = [part.encode() for part in parts]
-    return b",".join(b"%d:%b" % (len(part), part) for part in encoded)
+    return json.dumps(parts, ensure_ascii=False).encode()
 
 
 def _removed(first: int, last: int) -> str:

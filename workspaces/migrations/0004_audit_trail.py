@@ -7,20 +7,19 @@ from django.db import migrations, models
 
 # The database numbers and chains the entries, so that whoever inserts one cannot put it elsewhere.
 # The lock on the head puts the entries of one workspace in line; another one's has another head.
-# audit_text is what the hash is of: each part with its length in front, so that no two entries have
-# the same text. workspaces/audit/verify.py builds it once more, on its own.
+# audit_text is what the hash is of: a JSON list of texts, so that no two entries have the same.
+# workspaces/audit/verify.py builds it once more, on its own.
 CHAIN = """
 CREATE FUNCTION workspaces.audit_text(entry workspaces_auditentry) RETURNS text
 LANGUAGE sql STABLE AS $$
-    SELECT string_agg(octet_length(part) || ':' || part, ',' ORDER BY place)
-      FROM unnest(ARRAY[
+    SELECT json_build_array(
         entry.workspace_id::text, entry.number::text, encode(entry.previous_hash, 'hex'),
         to_char(entry.time AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), entry.id::text,
         entry.actor_kind, entry.actor_id, entry.actor_label, entry.on_behalf_of,
         entry.token_prefix, entry.session, entry.action, entry.target_kind, entry.target_id,
         entry.target_label, entry.outcome, entry.reason, COALESCE(host(entry.ip), ''),
         entry.user_agent, entry.request_id, entry.changes::text
-      ]) WITH ORDINALITY AS parts(part, place)
+    )::text
 $$;
 
 CREATE FUNCTION workspaces.chain_audit_entry() RETURNS trigger LANGUAGE plpgsql AS $$

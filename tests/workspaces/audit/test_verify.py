@@ -14,6 +14,7 @@ from workspaces.audit.verify import verify
 from workspaces.scope import workspace_scope
 
 COUNT = 6
+ODD = '"quoted", back\\slash, tab\t, line\r\n, bell\a, \x01\x1f\x7f, \u2028, Größe, 🦆, </script>'
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def workspace(committed_db):
         with workspace_scope(place.pk):
             for number in range(1, COUNT):
                 changes = {"name": (f"Kite {number}", "Kestrel"), "Größe": (1, [None, True])}
-                record("project.change", project, changes=changes, reason="1:2,3:4,")
+                record("project.change", project, changes=changes, reason=ODD)
     return workspace
 
 
@@ -86,7 +87,7 @@ CHANGED = {
     "target_id": "'x'",
     "target_label": "'x'",
     "outcome": "'denied'",
-    "reason": "'1:2,3:5,'",
+    "reason": "'x'",
     "ip": "'192.0.2.1'",
     "user_agent": "'x'",
     "request_id": "'x'",
