@@ -8,7 +8,7 @@ from workspaces.models import Workspace
 
 def make_things(workspace: Workspace) -> dict[str, UUID]:
     agent = factories.AgentFactory(workspace=workspace, name=f"{workspace.slug}-agent")
-    task = factories.TaskFactory(workspace=workspace)
+    task = factories.TaskFactory(workspace=workspace, state="succeeded")
     factories.EventFactory(workspace=workspace, task=task, text=f"{workspace.slug} was here")
     label = factories.PromptLabelFactory(workspace=workspace)
     artifact = factories.ArtifactFactory(workspace=workspace, task=task)
