@@ -27,7 +27,7 @@ def master_key_fault() -> str:
     """Return what is wrong with the master key, "" if nothing is or nothing was sealed yet."""
     newest = _newest()
     try:
-        if newest is None or master_key.open_sealed(newest.sealed, CONTEXT) == KNOWN_TEXT:
+        if newest is None or master_key.open_sealed(bytes(newest.sealed), CONTEXT) == KNOWN_TEXT:
             return ""
     except CannotOpen:
         pass
@@ -41,7 +41,8 @@ def master_key_fault() -> str:
 def follow_rotation() -> bool:
     """Add a check value of the first master key, unless the newest is; return whether it did."""
     newest = _newest()
-    if newest is not None and master_key.reseal(newest.sealed, CONTEXT) == bytes(newest.sealed):
+    sealed = bytes(newest.sealed) if newest else b""
+    if newest and master_key.reseal(sealed, CONTEXT) == sealed:
         return False
     _add(newest.number + 1 if newest else 1)
     return True

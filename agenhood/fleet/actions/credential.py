@@ -162,7 +162,7 @@ def open_for_task(credential: Credential, task: Task) -> Secret:
     version = _version_at(versions, task.started_at)
     if version is None:
         raise NotOpened(f"The credential {stored} has no value any more.")
-    value = open_sealed(version, FIELD, version.sealed)
+    value = open_sealed(version, FIELD, bytes(version.sealed or b""))
     # Whoever holds the row already notes a use, or changes it: a task does not wait for that.
     if Credential.objects.select_for_update(skip_locked=True).filter(pk=stored.pk).first():
         stored.last_used_at, stored.last_used_by = timezone.now(), task

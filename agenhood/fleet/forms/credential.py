@@ -167,8 +167,8 @@ class _Described(forms.ModelForm, _Expires):
 class CredentialForm(_Value, _Described):
     """A new credential: `name`, `open_fields`, `secret` and `expires_at` are its parts."""
 
-    def __init__(self, kind: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, kind: str, data: Any = None, files: Any = None) -> None:
+        super().__init__(data, files)
         self.kind = kind
         expires = self.fields.pop("expires_on")
         for name, make in self.asks.open.items():
@@ -195,12 +195,12 @@ class CredentialEditForm(_Described):
 
     seen = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**31 - 1)
 
-    def __init__(self, *args: Any, instance: Credential, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, instance: Credential) -> None:
         stored = instance.fields
         self.kind = instance.kind
         asks = KINDS[self.kind]
         initial = stored | {"expires_on": last_day(instance), "seen": instance.edition}
-        super().__init__(*args, instance=instance, initial=initial, **kwargs)
+        super().__init__(data, instance=instance, initial=initial)
         self._fixed = {name: stored.get(name, "") for name in asks.fixed}
         expires = self.fields.pop("expires_on")
         self.open_names = [name for name in asks.open if name not in asks.fixed]
@@ -220,8 +220,8 @@ class CredentialRotateForm(_Value, _Expires):
 
     seen = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**31 - 1)
 
-    def __init__(self, *args: Any, credential: Credential, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"seen": credential.current_version}, **kwargs)
+    def __init__(self, data: Any = None, files: Any = None, *, credential: Credential) -> None:
+        super().__init__(data, files, initial={"seen": credential.current_version})
         self.credential, self.kind = credential, credential.kind
         self.auth = credential.fields.get("auth", "")
         expires = self.fields.pop("expires_on")

@@ -65,7 +65,7 @@ def _key(label: str, **kwargs: Any) -> forms.Field:
 
 def _one_of_two(field: forms.Field) -> forms.Field:
     """Not optional, but whether this one has to be there only the form knows, and no browser."""
-    field.widget.use_required_attribute = lambda _initial: False  # type: ignore[method-assign]
+    field.widget.use_required_attribute = lambda _initial: False
     return field
 
 

@@ -31,7 +31,7 @@ class SecretTextarea(forms.Textarea):
 class SecretField(forms.CharField):
     """A secret of one line. Neither its errors nor a form that comes back quote it."""
 
-    widget = SecretInput
+    widget: Any = SecretInput
 
     def bound_data(self, data: Any, initial: Any) -> None:
         """Return what is shown of what was typed."""
