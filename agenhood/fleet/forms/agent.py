@@ -119,7 +119,8 @@ class AgentForm(forms.ModelForm):
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
         # As they are stored: a ModelForm puts what was typed onto its instance.
         self._project_id = self.instance.project_id
         self._prompt_id = self.instance.prompt_id

@@ -13,7 +13,7 @@ from agenhood.fleet.actions import project as actions
 from agenhood.fleet.actions.project import ProjectRefused
 from agenhood.fleet.agent_columns import columns_of
 from agenhood.fleet.forms import ProjectForm
-from agenhood.fleet.models import Project
+from agenhood.fleet.models import Agent, Project
 from agenhood.fleet.paging import page_by_name
 from agenhood.fleet.permissions import FleetPermission
 from workspaces.permissions import requires
@@ -56,7 +56,9 @@ def project_create(request: MemberRequest) -> HttpResponse:
 @requires(FleetPermission.PROJECT_VIEW)
 def project_detail(request: MemberRequest, project_id: UUID) -> HttpResponse:
     project = _project(request, project_id)
-    agents = list(project.agents.active().order_by(Lower("name"))[: AGENTS_SHOWN + 1])
+    agents = list(
+        Agent.objects.active().filter(project=project).order_by(Lower("name"))[: AGENTS_SHOWN + 1]
+    )
     columns = columns_of(agents[:AGENTS_SHOWN])
     context = {
         "project": project,
