@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from workspaces.appearance import change_appearance
@@ -25,9 +25,14 @@ def settings_general(request: MemberRequest) -> HttpResponse:
     form = AppearanceForm(request.POST if posted else None, initial=_appearance(request))
     if posted and form.is_valid():
         change_appearance(request.workspace, **form.cleaned_data)
-        messages.success(request, "Saved.")
-        return redirect("workspaces:settings-general", request.workspace.slug)
-    context = {"form": form, "without_count": members_without().count()}
+        # Not by a message: those are in the session, which belongs to no workspace.
+        url = reverse("workspaces:settings-general", args=[request.workspace.slug])
+        return redirect(f"{url}?saved=yes")
+    context = {
+        "form": form,
+        "saved": "saved" in request.GET and not posted,
+        "without_count": members_without().count(),
+    }
     template = "workspaces/workspace_settings.html"
     return render(request, template, context, status=422 if posted else 200)
 
