@@ -11,6 +11,7 @@ from factory.django import DjangoModelFactory
 from accounts.models import User
 from accounts.provisioning import account_for
 from agenhood.api.models import IdempotentRequest
+from agenhood.fleet.actions.history import index
 from agenhood.fleet.models import (
     Agent,
     AgentRevision,
@@ -27,8 +28,11 @@ from agenhood.fleet.models import (
     PromptLabel,
     PromptVersion,
     SavedView,
+    SearchDocument,
     Task,
 )
+from workspaces.audit import record
+from workspaces.audit.models import AuditEntry, AuditHead
 from workspaces.exports.models import Export
 from workspaces.invitations.models import Invitation
 from workspaces.models import Membership, Workspace, WorkspaceKey
@@ -361,3 +365,45 @@ class ExportFactory(WorkspaceOwnedFactory):
     kind = "probe"
     format = "ndjson"
     requested_by = factory.SubFactory(UserFactory)
+
+
+class _OfTheTrail(WorkspaceOwnedFactory):
+    """What the trail's trigger writes when something is recorded, and nobody else may."""
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
+        with workspace_scope(kwargs["workspace"].pk):
+            record("test.record")
+            row = model_class.objects.latest("number")
+        row.workspace = kwargs["workspace"]
+        return row
+
+
+class AuditEntryFactory(_OfTheTrail):
+    class Meta:
+        model = AuditEntry
+
+
+class AuditHeadFactory(_OfTheTrail):
+    class Meta:
+        model = AuditHead
+
+
+class SearchDocumentFactory(WorkspaceOwnedFactory):
+    """What a task is found by."""
+
+    class Meta:
+        model = SearchDocument
+
+    task = factory.SubFactory(TaskFactory, workspace=factory.SelfAttribute("..workspace"))
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
+        with workspace_scope(kwargs["workspace"].pk):
+            index(kwargs["task"])
+            row = model_class.objects.get(task=kwargs["task"])
+        row.workspace = kwargs["workspace"]
+        return row
