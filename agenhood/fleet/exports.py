@@ -52,4 +52,10 @@ def _row(task: Task, person: str) -> dict[str, Any]:
     }
 
 
-register("history", label="History", permission=FleetPermission.HISTORY_EXPORT, rows=history_rows)
+register(
+    "history",
+    label="History",
+    permission=FleetPermission.HISTORY_EXPORT,
+    rows=history_rows,
+    page="fleet:history-list",
+)

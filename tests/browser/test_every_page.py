@@ -54,6 +54,7 @@ VIEWER = SIGNED_IN | {
     "workspaces:member-list",
     "fleet:project-list",
     "fleet:project-detail",
+    "fleet:artifact-list",
     "fleet:agent-list",
     "fleet:agent-detail",
     "fleet:agent-configuration",
@@ -66,6 +67,7 @@ VIEWER = SIGNED_IN | {
 OWNER = VIEWER | {
     "workspaces:member-remove",
     "workspaces:ownership-transfer",
+    "workspaces:export-list",
     "workspaces:settings-general",
     "workspaces:settings-second-factor",
     "fleet:project-create",
@@ -140,6 +142,17 @@ SECOND_FACTOR = {
 }
 
 
+# Looked at in test_files.py, which has files.
+FILES = {
+    "workspaces:export-download",
+    "fleet:artifact-detail",
+    "fleet:artifact-image",
+    "fleet:artifact-download",
+    "fleet:artifact-delete",
+    "fleet:artifact-zip",
+}
+
+
 @pytest.fixture
 def olive(committed_db):
     """Owner of a full workspace, viewer in an empty one, operator in a suspended one."""
@@ -160,8 +173,8 @@ def olive(committed_db):
 def test_every_address_is_a_page_somebody_is_sent_to_or_none():
     named = {address.name for address in addresses()}
 
-    assert named == OUTSIDE | OWNER | STAFF | SECOND_FACTOR | NO_PAGES
-    assert not NO_PAGES & (OUTSIDE | OWNER | STAFF | SECOND_FACTOR)
+    assert named == OUTSIDE | OWNER | STAFF | SECOND_FACTOR | FILES | NO_PAGES
+    assert not NO_PAGES & (OUTSIDE | OWNER | STAFF | SECOND_FACTOR | FILES)
 
 
 def test_pages_before_sign_in(browse, olive):

@@ -45,4 +45,10 @@ def _rows(query: QueryDict) -> Iterator[dict[str, Any]]:
         yield as_row(entry)
 
 
-register("audit", label="Audit trail", permission=WorkspacePermission.AUDIT_EXPORT, rows=_rows)
+register(
+    "audit",
+    label="Audit trail",
+    permission=WorkspacePermission.AUDIT_EXPORT,
+    rows=_rows,
+    page="workspaces:audit-list",
+)
