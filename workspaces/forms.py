@@ -4,6 +4,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from accounts.recent import proved_recently
 from workspaces.models import Membership, Workspace
 from workspaces.requests import MemberRequest
 
@@ -35,7 +36,10 @@ class AppearanceForm(forms.ModelForm):
 
 
 class OwnershipTransferForm(forms.Form):
-    """Whom to hand the workspace to, and the owner's password once more."""
+    """Whom to hand the workspace to, and the owner's password once more.
+
+    Who has none, signing in by a passkey or single sign-on, must have done so a moment ago.
+    """
 
     new_owner = forms.ModelChoiceField(Membership.objects.none())
     password = forms.CharField(
@@ -47,6 +51,10 @@ class OwnershipTransferForm(forms.Form):
     def __init__(self, request: MemberRequest, *args: Any) -> None:
         super().__init__(*args)
         self.user = request.user
+        self.must_prove = False
+        if not self.user.has_usable_password():
+            del self.fields["password"]
+            self.must_prove = not proved_recently(request)
         field: Any = self.fields["new_owner"]
         field.queryset = (
             Membership.objects.exclude(pk=request.membership.pk)
@@ -54,6 +62,12 @@ class OwnershipTransferForm(forms.Form):
             .select_related("user")
             .order_by("user__email")
         )
+
+    def clean(self) -> dict[str, Any]:
+        if self.must_prove:
+            raise ValidationError("Confirm first that it is you.")
+        cleaned: dict[str, Any] = self.cleaned_data
+        return cleaned
 
     def clean_password(self) -> str:
         password = self.cleaned_data["password"]

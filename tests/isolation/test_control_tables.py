@@ -74,6 +74,14 @@ PLANTED = {
         "GRANT SELECT (name) ON fleet_project TO agenhood_platform",
         ["fleet_project: grants: agenhood_platform holds SELECT (name)"],
     ),
+    "anybody's invitations": (
+        "ALTER POLICY own_invitations ON workspaces_invitation USING (email IS NOT NULL)",
+        ["workspaces_invitation: policy: not as migrated: ['own_invitations']"],
+    ),
+    "invitations that are deleted": (
+        "GRANT DELETE ON workspaces_invitation TO agenhood_app",
+        ["workspaces_invitation: grants: agenhood_app holds DELETE"],
+    ),
     "the platform deletes people": (
         "GRANT DELETE ON accounts_user TO agenhood_platform",
         ["accounts_user: grants: agenhood_platform holds DELETE"],

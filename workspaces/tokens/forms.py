@@ -40,6 +40,7 @@ class TokenForm(forms.Form):
         self, role: Role, *args: Any, may_live_forever: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.label_suffix = ""
         self.role = role
         days: list[tuple[str, str]] = [(str(d), f"in {d} days") for d in DAYS]
         if may_live_forever:

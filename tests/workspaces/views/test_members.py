@@ -1,4 +1,8 @@
+import re
+import time
+
 import pytest
+from allauth.account.internal.flows import login
 from django.test import Client
 from django.urls import reverse
 
@@ -498,3 +502,69 @@ def test_suspended_workspace_shows_its_members_without_any_change_to_make(client
     assert "is suspended: unpaid bill" in main.one("div", class_="band").text
     links = [a for a in main.all("a") if a not in main.one("nav", class_="tabs").all("a")]
     assert main.all("form") == links == []
+
+
+def signed_in_at(client, membership, seconds_ago):
+    """Have allauth remember that the person has signed in by a passkey."""
+    session = client.session
+    session[login._AUTHENTICATION_METHODS_USER_SESSION_KEY] = str(membership.user_id)
+    session[login.AUTHENTICATION_METHODS_SESSION_KEY] = [
+        {"method": "mfa", "at": time.time() - seconds_ago}
+    ]
+    session.save()
+
+
+def test_an_owner_without_a_password_transfers_after_a_fresh_sign_in_only(client, workspace, enter):
+    owner = enter(Role.OWNER)
+    member = MembershipFactory(workspace=workspace)
+    address, sent = url("ownership-transfer", workspace), {"new_owner": member.pk}
+
+    for seconds_ago in (None, 301):
+        if seconds_ago:
+            signed_in_at(client, owner, seconds_ago)
+        asked = client.get(address)
+        assert "You have no password" in asked.text
+        assert page(asked).all(name="password") == []
+        refused = client.post(address, sent)
+        assert refused.status_code == 422
+        assert "Confirm first that it is you." in refused.text
+        assert role_of(owner) == Role.OWNER
+
+    signed_in_at(client, owner, 10)
+    assert "You have no password" not in client.get(address).text
+    assert client.post(address, sent).status_code == 302
+    assert (role_of(owner), role_of(member)) == (Role.ADMIN, Role.OWNER)
+
+
+def test_a_fresh_sign_in_is_no_substitute_for_the_password(client, workspace, owner):
+    member = MembershipFactory(workspace=workspace)
+    signed_in_at(client, owner, 10)
+
+    assert transfer(client, workspace, member, "").status_code == 422
+    assert role_of(owner) == Role.OWNER
+
+
+def test_managers_see_who_has_a_second_factor_and_others_do_not(client, workspace, enter):
+    enter(Role.ADMIN)
+    assert "Second factor" in client.get(url("member-list", workspace)).text
+    enter(Role.VIEWER)
+    assert "Second factor" not in client.get(url("member-list", workspace)).text
+
+
+def test_the_only_owner_is_told_why_next_to_the_role(client, workspace, enter):
+    enter(Role.OWNER)
+    assert (
+        "you are the only one" in page(client.get(url("member-list", workspace))).one("table").text
+    )
+    MembershipFactory(workspace=workspace, role=Role.OWNER)
+    assert "you are the only one" not in client.get(url("member-list", workspace)).text
+
+
+def test_the_tabs_are_those_that_the_role_may_open(client, workspace, enter):
+    seen = {}
+    for role in (Role.OWNER, Role.VIEWER):
+        enter(role)
+        tabs = page(client.get(url("member-list", workspace))).one("nav", class_="member-tabs")
+        seen[role] = [re.sub(r" \d+$", "", a.text) for a in tabs.all("a")]
+    assert seen[Role.OWNER] == ["Members", "Pending", "Service accounts", "Your tokens"]
+    assert seen[Role.VIEWER] == ["Members", "Your tokens"]
