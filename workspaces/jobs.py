@@ -109,6 +109,8 @@ def _standing(job: Job) -> Membership | None:
         if membership is None:
             raise JobRefused("the person is no active member of the workspace")
         workspace = membership.workspace
+        if workspace.requires_second_factor and not membership.user.has_second_factor:
+            raise JobRefused("the person lacks the second factor that the workspace requires")
     if workspace is None:
         raise JobRefused("the workspace is gone")
     if workspace.is_suspended:

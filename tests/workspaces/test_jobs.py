@@ -241,6 +241,11 @@ def suspend(member):
         Workspace.objects.filter(pk=member.workspace_id).update(suspended_at="2026-01-01T00:00Z")
 
 
+def require_second_factor(member):
+    with workspace_scope(member.workspace_id):
+        Workspace.objects.update(requires_second_factor=True)
+
+
 REFUSALS = {
     "removed": (remove, "the person is no active member of the workspace"),
     "closed": (close_account, "the person is no active member of the workspace"),
@@ -249,6 +254,10 @@ REFUSALS = {
         "the person's role does not hold project.edit any more",
     ),
     "suspended": (suspend, "the workspace is suspended"),
+    "kept out": (
+        require_second_factor,
+        "the person lacks the second factor that the workspace requires",
+    ),
 }
 
 
