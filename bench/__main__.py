@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import time
+from functools import partial
 
 import django
 
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _measure_all(server: Server, *, quick: bool) -> Measured:
-    from bench import growth, page, provisioning, switch
+    from bench import growth, history, history_rows, page, provisioning, switch
     from bench.rows import fill
 
     def rounds(thorough: int) -> int:
@@ -62,6 +63,20 @@ def _measure_all(server: Server, *, quick: bool) -> Measured:
         server.make_database(databases[label])
         with server.superuser(databases[label]) as connection:
             fill(connection, workspaces=workspaces, projects=growth.PROJECTS)
+    histories = {}
+    events = 400_000 if quick else history_rows.EVENTS
+    for workspaces in (10, 50 if quick else 1000):
+        label = f"{workspaces:,} workspaces"
+        histories[label] = f"bench_history_{workspaces}"
+        _say(f"filling {label} with {events:,} events")
+        server.make_database(histories[label])
+        with server.superuser(histories[label]) as connection:
+            fill(connection, workspaces=workspaces, projects=28)
+        connect = partial(server.superuser, histories[label])
+        history_rows.fill_history(connect, workspaces=workspaces, events=events)
+    with before_others(server):
+        _say("the history in both")
+        everything |= history.measure(server, histories, rounds=rounds(500))
     with before_others(server):
         _say("pages in both")
         everything |= growth.measure(server, databases, rounds=rounds(1000))

@@ -31,10 +31,10 @@ $$;
 CREATE FUNCTION pg_temp.word(number bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT (ARRAY['amber', 'brisk', 'calm', 'dusky', 'early', 'faint', 'grand', 'hazel', 'inner',
                   'jolly', 'keen', 'lunar', 'misty', 'noble', 'outer', 'prime', 'quiet', 'rapid',
-                  'solar', 'tidal'])[1 + number * 7919 / 20 % 20]
+                  'solar', 'tidal'])[1 + (number * 2654435761 >> 12) % 20]
         || (ARRAY['badger', 'condor', 'dipper', 'egret', 'falcon', 'gannet', 'harrier', 'ibis',
                   'jackdaw', 'kestrel', 'linnet', 'merlin', 'nuthatch', 'osprey', 'plover', 'quail',
-                  'raven', 'siskin', 'tern', 'wagtail'])[1 + number * 7919 % 20]
+                  'raven', 'siskin', 'tern', 'wagtail'])[1 + (number * 2654435761 >> 20) % 20]
 $$;
 """
 AGENTS_SQL = """

@@ -37,6 +37,10 @@ FIGURES = {
     "growth_list": Figure("list of projects: among 1,000 workspaces ÷ among 10", 1.1),
     "growth_search": Figure("search of projects: among 1,000 workspaces ÷ among 10", 1.1),
     "growth_detail": Figure("page of a project: among 1,000 workspaces ÷ among 10", 1.1),
+    "growth_history": Figure("history, 10 million events: among 1,000 workspaces ÷ among 10", 1.2),
+    "growth_history_search": Figure("search of the history for a usual word, likewise", 1.2),
+    "growth_history_search_rare": Figure("search of it for a rare word, likewise", 1.2),
+    "growth_conversation": Figure("page of a conversation of 1,000 events, likewise", 1.2),
     "provision_growth": Figure("one more workspace: at 1,000 ÷ at 10", 1.1),
     "provision_ms": Figure(
         "one more workspace at 1,000, in ms, from first statement to commit", 20

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet, TextField
+from django.db.models import F, Func, JSONField, Q, QuerySet, TextField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Left, Length
 
@@ -39,7 +39,7 @@ class ShownTask:
     input: "Shown"
     output: "Shown"
     events: list["ShownEvent"] = field(default_factory=list)
-    artifacts: list[Artifact] = field(default_factory=list)
+    artifacts: list[tuple[Artifact, str]] = field(default_factory=list)  # with their names
     is_continued: bool = False  # its beginning is on a page before
     person: str = ""  # who asked for it
 
@@ -70,8 +70,16 @@ class ShownEvent:
     is_open: bool
 
     @property
-    def tool(self) -> str:
-        return one_line(self.event.tool or "")
+    def said_by(self) -> str:
+        """The tool that the event is about, or who wrote the message."""
+        return one_line(self.event.tool or self.event.role or "")
+
+
+class _Rest(Func):
+    """An event's data without what its title says."""
+
+    template = "(%(expressions)s - 'tool' - 'role')"
+    output_field = JSONField()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +139,13 @@ def timeline(
         task__number__lte=tasks[-1].number if tasks else 0,
     )
     events = list(
-        _shortened(ahead.alias(details=Cast("data", TextField())), "text", "details")
+        _shortened(ahead.alias(details=Cast(_Rest("data"), TextField())), "text", "details")
         .defer("text", "data")
-        .annotate(task_number=F("task__number"), tool=KeyTextTransform("tool", "data"))
+        .annotate(
+            task_number=F("task__number"),
+            tool=KeyTextTransform("tool", "data"),
+            role=KeyTextTransform("role", "data"),
+        )
         .order_by("task__number", "number")[: size + 1]
     )
     following_position = ""
@@ -169,7 +181,7 @@ def _joined(tasks: list[Task], events: list[Any], after: Position) -> list[Shown
     for artifact in Artifact.objects.filter(task__in=list(shown)).order_by("task_id", "path")[
         :ARTIFACTS_ON_A_PAGE
     ]:
-        shown[artifact.task_id].artifacts.append(artifact)
+        shown[artifact.task_id].artifacts.append((artifact, one_line(artifact.path)))
     joined = list(shown.values())
     if joined and after[1] and joined[0].task.number == after[0]:
         joined[0].is_continued = True

@@ -14,6 +14,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import User
+from agenhood.fleet.hostile import one_line
 from agenhood.fleet.ids import first_id_at
 from agenhood.fleet.models import Agent, Conversation, Event, SearchDocument, Task
 from workspaces.audit import record
@@ -39,7 +40,7 @@ def start_conversation(
     *, agent: Agent, title: str, by: User, at: datetime | None = None
 ) -> Conversation:
     """Begin a thread with an agent. `at` is the time that it is to bear, now unless given."""
-    conversation = Conversation(agent=agent, title=_stored(title)[:200], created_by=by)
+    conversation = Conversation(agent=agent, title=_title(title), created_by=by)
     if at is not None:
         conversation.id = _id_at(at, conversation.id)
     conversation.save()
@@ -147,7 +148,7 @@ def finish_task(
 def rename(conversation: Conversation, *, title: str) -> None:
     """Give a conversation another title, by which its first task is found from now on."""
     locked = _locked(conversation)
-    before, locked.title = locked.title, _stored(title)
+    before, locked.title = locked.title, _title(title)
     conversation.title = locked.title
     if before == locked.title:
         return
@@ -205,6 +206,11 @@ def _id_at(moment: datetime, drawn: Any) -> Any:
     """Return an id of that time, with the random rest of the one that was drawn."""
     rest = (1 << 62) - 1
     return type(drawn)(int=first_id_at(moment).int | drawn.int & rest)
+
+
+def _title(text: str) -> str:
+    """Return a title as it is stored: a line, which an agent may have written."""
+    return one_line(text)[:200].rstrip() or "Untitled"
 
 
 def _stored(text: str) -> str:
