@@ -269,7 +269,11 @@
     const writing = event.target.closest?.("input, textarea, select, [contenteditable]");
     const plain = !writing && !event.ctrlKey && !event.metaKey && !event.altKey;
     const goes = plain && letter === "w" && event.timeStamp - lastG < 1500;
-    if (chord || goes) {
+    if (chord && find("#palette")) {
+      event.preventDefault();
+      closePicker();
+      document.dispatchEvent(new Event("agenhood:go"));
+    } else if (chord || goes) {
       event.preventDefault();
       if (!button) find("#picker-filter")?.focus(); // the page of workspaces has it in the page
       else if (!isOpen()) button.click();

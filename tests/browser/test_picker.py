@@ -59,11 +59,7 @@ def by_letters(page: Page) -> None:
     page.keyboard.press("w")
 
 
-def by_chord(page: Page) -> None:
-    page.keyboard.press("Control+k")
-
-
-@pytest.mark.parametrize("opens", [by_button, by_letters, by_chord])
+@pytest.mark.parametrize("opens", [by_button, by_letters])
 def test_the_keyboard_opens_it_on_its_filter_and_escape_gives_the_focus_back(browse, olive, opens):
     page = browse(olive, "/w/acme/")
     expect(button(page)).to_have_attribute("aria-expanded", "false")
@@ -93,7 +89,6 @@ def test_shortcuts_can_be_turned_off(browse, olive):
     page.goto("/w/acme/")
 
     by_letters(page)
-    by_chord(page)
 
     expect(panel(page)).to_be_hidden()
     page.goto("/account/")

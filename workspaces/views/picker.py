@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from accounts.htmx import is_partial
+from accounts.models import User
 from accounts.requests import SignedInRequest
 from workspaces import recents, sections
 from workspaces.invitations.acceptance import own_invitations
@@ -65,12 +66,17 @@ def workspace_list(request: SignedInRequest) -> HttpResponse:
 def own_memberships(request: SignedInRequest) -> list[Membership]:
     """Return the person's memberships in all workspaces, by the workspace's name."""
     with person_scope(request.user.pk):
-        return list(
-            Membership.objects.unscoped("a person's own memberships, across workspaces")
-            .filter(user=request.user)
-            .select_related("workspace")
-            .order_by("workspace__name", "workspace_id")
-        )
+        return memberships_of(request.user)
+
+
+def memberships_of(person: User) -> list[Membership]:
+    """As `own_memberships`, in a scope that is the person's already: a workspace's is, too."""
+    return list(
+        Membership.objects.unscoped("a person's own memberships, across workspaces")
+        .filter(user=person)
+        .select_related("workspace")
+        .order_by("workspace__name", "workspace_id")
+    )
 
 
 def _current(request: SignedInRequest) -> str:

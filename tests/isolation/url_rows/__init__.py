@@ -11,6 +11,7 @@ from tests.isolation.url_rows import (
     exports,
     history,
     invitations,
+    palette,
     projects,
     prompts,
     settings,
@@ -33,6 +34,7 @@ SUBJECTS = [
     prompts,
     invitations,
     tokens,
+    palette,
 ]
 ROWS: list[Row] = [row for subject in SUBJECTS for row in subject.ROWS]
 
