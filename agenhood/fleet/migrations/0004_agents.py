@@ -7,6 +7,12 @@ import workspaces.database.constraints
 from django.conf import settings
 from django.db import migrations, models
 
+WRITTEN_ONCE = """
+CREATE TRIGGER written_once BEFORE UPDATE ON fleet_agentrevision
+    FOR EACH ROW EXECUTE FUNCTION fleet_refuse_change();
+"""
+DROP_WRITTEN_ONCE = "DROP TRIGGER written_once ON fleet_agentrevision"
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -537,4 +543,5 @@ class Migration(migrations.Migration):
                 fields=("workspace", "agent", "variable"), name="fleet_credentialgrant_once"
             ),
         ),
+        migrations.RunSQL(WRITTEN_ONCE, DROP_WRITTEN_ONCE),
     ]

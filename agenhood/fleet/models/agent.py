@@ -181,7 +181,10 @@ class AgentSecret(WorkspaceOwned):
 
 
 class AgentRevision(WorkspaceOwned):
-    """An agent's configuration as it was saved, numbered from 1. Holds no secret value."""
+    """An agent's configuration as it was saved, numbered from 1. Holds no secret value.
+
+    It never changes: the database refuses it.
+    """
 
     agent = models.ForeignKey(
         Agent, models.CASCADE, db_constraint=False, related_name="revisions", editable=False

@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -238,3 +238,11 @@ def test_revision_pages_take_as_many_statements_for_few_as_for_many(client, mine
 
     assert counts[:4] == counts[4:]
     assert max(counts) <= MOST_STATEMENTS
+
+
+def test_a_revision_never_changes_whatever_code_asks_for(client, mine, merlin):
+    with workspace_scope(mine.workspace_id):
+        revisions = merlin.revisions.filter(number=1)
+        for change in ({"configuration": {}}, {"note": "rewritten"}, {"number": 9}):
+            with pytest.raises(IntegrityError, match="never changes"), transaction.atomic():
+                revisions.update(**change)
