@@ -307,6 +307,19 @@ def test_an_error_report_of_a_task_shows_no_secret(
     assert [text[:200] for text in reports_of(None, failed.value) if leaks(text)] == []
 
 
+def test_an_error_report_without_a_request_shows_no_variable() -> None:
+    """A job's own functions may hold an opened secret, and carry no decorator."""
+
+    def job() -> None:
+        opened = WORD * 2
+        raise DatabaseError(f"broken on purpose with {len(opened)} characters")
+
+    with pytest.raises(DatabaseError) as failed:
+        job()
+    # Source lines are shown as well: the word itself stands in none.
+    assert [text[:200] for text in reports_of(None, failed.value) if leaks(text)] == []
+
+
 # Diffs and representations
 
 
