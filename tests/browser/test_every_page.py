@@ -19,8 +19,11 @@ from tests.browser.page_check import DESKTOP, PHONE, faults
 from tests.browser.rows import member
 from tests.factories import (
     CredentialVersionFactory,
+    InvitationFactory,
     MembershipFactory,
     ProjectFactory,
+    ServiceAccountFactory,
+    TokenFactory,
     UserFactory,
 )
 from workspaces.provisioning import suspend
@@ -45,6 +48,8 @@ SIGNED_IN = {
     "workspaces:list",
     "workspaces:home",
     "workspaces:leave",
+    "workspaces:token-list",
+    "workspaces:token-create",
     "accounts:detail",
     "mfa_index",
     "account_change_password",
@@ -66,6 +71,13 @@ VIEWER = SIGNED_IN | {
 }
 OWNER = VIEWER | {
     "workspaces:member-remove",
+    "workspaces:invitation-list",
+    "workspaces:invitation-create",
+    "workspaces:service_account-list",
+    "workspaces:service_account-create",
+    "workspaces:service_account-detail",
+    "workspaces:service_account-edit",
+    "workspaces:service_account-token",
     "workspaces:ownership-transfer",
     "workspaces:export-list",
     "workspaces:settings-general",
@@ -104,6 +116,16 @@ NO_PAGES = {
     "accounts:session-end",
     "accounts:sessions-end-others",
     "workspaces:member-role",
+    "workspaces:invitation-link",
+    "workspaces:invitation-send",
+    "workspaces:invitation-revoke",
+    "workspaces:invitation-open",
+    "workspaces:invitation-mail",
+    "workspaces:invitation-switch",
+    "workspaces:invitation-take",
+    "workspaces:token-revoke",
+    "workspaces:service_account-disable",
+    "workspaces:service_account-enable",
     "fleet:project-archive",
     "fleet:project-restore",
     "fleet:agent-bulk",
@@ -142,6 +164,8 @@ SECOND_FACTOR = {
 }
 
 
+# Looked at in test_people.py, by somebody who was invited.
+INVITED = {"workspaces:invitation-accept"}
 # Looked at in test_files.py, which has files.
 FILES = {
     "workspaces:export-download",
@@ -161,6 +185,9 @@ def olive(committed_db):
         ProjectFactory(workspace=acme.workspace, name=f"Project {number:02}")
     CredentialVersionFactory(workspace=acme.workspace, credential__name="Claude")
     fleet(acme)
+    InvitationFactory(workspace=acme.workspace, email="a.very.long.address@of-a-long-host.example")
+    TokenFactory(workspace=acme.workspace, membership=acme, scopes=["project.view"])
+    ServiceAccountFactory(workspace=acme.workspace)
     MembershipFactory(workspace=acme.workspace, user__name="Petra", role=Role.ADMIN)
     MembershipFactory(workspace=acme.workspace, user__name="", role=Role.VIEWER)
     member(Role.VIEWER, of="Globex", user=acme.user)
@@ -173,7 +200,7 @@ def olive(committed_db):
 def test_every_address_is_a_page_somebody_is_sent_to_or_none():
     named = {address.name for address in addresses()}
 
-    assert named == OUTSIDE | OWNER | STAFF | SECOND_FACTOR | FILES | NO_PAGES
+    assert named == OUTSIDE | OWNER | STAFF | SECOND_FACTOR | INVITED | FILES | NO_PAGES
     assert not NO_PAGES & (OUTSIDE | OWNER | STAFF | SECOND_FACTOR | FILES)
 
 
