@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _measure_all(server: Server, *, quick: bool) -> Measured:
-    from bench import growth, history, history_rows, page, provisioning, switch
+    from bench import audit, growth, history, history_rows, page, provisioning, switch
     from bench.rows import fill
 
     def rounds(thorough: int) -> int:
@@ -55,6 +55,9 @@ def _measure_all(server: Server, *, quick: bool) -> Measured:
     else:
         _say("a switch of workspace in a browser")
         everything |= switch.measure(server, rounds=rounds(100))
+    _say("a write with its entry on the audit trail, and without")
+    with before_others(server):
+        everything |= audit.measure_cost(server, rounds=rounds(600))
     databases = {}
     for workspaces in (10, 50 if quick else 1000):
         label = f"{workspaces:,} workspaces"
@@ -80,6 +83,8 @@ def _measure_all(server: Server, *, quick: bool) -> Measured:
     with before_others(server):
         _say("pages in both")
         everything |= growth.measure(server, databases, rounds=rounds(1000))
+        _say("audit trails in both")
+        everything |= audit.measure_growth(server, databases, rounds=rounds(500))
         _say("one more workspace in both")
         everything |= provisioning.measure(server, databases, rounds=rounds(500))
     return everything

@@ -46,6 +46,13 @@ FIGURES = {
         "one more workspace at 1,000, in ms, from first statement to commit", 20
     ),
     "switch_ratio": Figure("switch in the picker ÷ opening that page directly", 1.2),
+    "growth_audit": Figure("audit trail, slowest of three pages: among 1,000 ÷ among 10", 1.2),
+    "audit_cost": Figure(
+        "a small write with its entry on the audit trail ÷ without",
+        1.10,
+        "The entry is a row with nine indexes, chained under a lock, in a request that does little"
+        " else.",
+    ),
     "page_ratio_no_lookup": Figure(
         "as page_ratio, if by hand nobody asked whether the person is a member"
     ),
