@@ -71,9 +71,9 @@ def prune(workspace_id: UUID, before: datetime, *, using: str) -> int:
                     first,
                     number,
                     time,
-                    stub.last_hash,
+                    bytes(digest),
                     stub.removed_at,
-                    stub.signature,
+                    bytes(stub.signature),
                 ],
             )
             cursor.execute(REMOVE, [number])

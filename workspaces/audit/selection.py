@@ -47,7 +47,7 @@ class AuditForm(forms.Form):
     above = forms.IntegerField(required=False, min_value=0, max_value=LARGEST)
     upto = forms.IntegerField(required=False, min_value=0, max_value=LARGEST)
 
-    def __init__(self, data: Mapping[str, str]) -> None:
+    def __init__(self, data: Mapping[str, Any]) -> None:
         super().__init__({name: str(value).replace("\0", "") for name, value in data.items()})
         self.fields["from"] = _Days("From")
         self.fields["to"] = _Days("To")

@@ -18,7 +18,7 @@ def sign(stub: AuditStub) -> None:
 
 def is_signed(stub: AuditStub) -> bool:
     try:
-        return master_key.open_sealed(stub.signature, _words(stub)) == b""
+        return master_key.open_sealed(bytes(stub.signature), _words(stub)) == b""
     except master_key.CannotOpen:
         return False
 

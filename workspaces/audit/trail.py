@@ -174,7 +174,7 @@ class _Entry:
 
 
 def _store(connection: BaseDatabaseWrapper) -> None:
-    calls = [call for _savepoints, call, *_robust in connection.run_on_commit]
+    calls = [waiting[1] for waiting in connection.run_on_commit]
     entries = [call for call in calls if isinstance(call, _Entry) and call.stored is None]
     if not entries:
         return
