@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
@@ -118,12 +118,14 @@ def accept_own(invitation_id: UUID, user: User, actor: Actor) -> Workspace:
     if invitation is None:
         raise NoInvitation
     with acting(actor), workspace_scope(invitation.workspace_id, user_id=user.pk):
+        _hold(user)
         return _accept(_vouched_for(_locked(pk=invitation_id)), user)
 
 
 def accept(link: Link, user: User, actor: Actor) -> Workspace:
     """Make the person whom the invitation is for a member. Raises NoInvitation."""
     with acting(actor), workspace_scope(link.workspace_id, user_id=user.pk):
+        _hold(user)
         return _accept(_offer(link, lock=True), user)
 
 
@@ -181,6 +183,16 @@ def _offer(link: Link, *, lock: bool = False) -> Offer:
 
 def _mailed(invitation: Invitation, link: Link) -> bool:
     return invitation.mail_digest is not None and bytes(invitation.mail_digest) == link.digest
+
+
+def _hold(user: User) -> None:
+    """Keep the account from being closed meanwhile: whoever closes it locks it, then each of its
+    workspaces, and so must whoever adds one. Raises NoInvitation for one that is closed."""
+    with connection.cursor() as cursor:
+        held = "SELECT is_active FROM accounts_user WHERE id = %s FOR KEY SHARE"
+        cursor.execute(held, [user.pk])
+        if cursor.fetchone() != (True,):
+            raise NoInvitation
 
 
 def _locked(*conditions: Q, **fields: object) -> Invitation | None:

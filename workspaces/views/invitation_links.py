@@ -25,7 +25,7 @@ from accounts.mail import mail_is_set_up
 from accounts.models import User
 from accounts.provisioning import AccountExists
 from accounts.requests import SignedInRequest
-from workspaces.audit import Actor
+from workspaces.audit import Actor, acting, record_denied
 from workspaces.audit.actor import origin, person
 from workspaces.invitations import acceptance
 from workspaces.invitations.acceptance import Link, NoInvitation, Offer
@@ -117,6 +117,15 @@ def invitation_mail(request: Any) -> HttpResponse:
 def _as_signed_in(request: Any, link: Link, offer: Offer) -> HttpResponse:
     posted = request.method == "POST"
     if request.user.email != offer.email:
+        if posted:
+            with acting(person(request)):
+                record_denied(
+                    offer.workspace.pk,
+                    "invitation.accept",
+                    reason="The invitation is for another address.",
+                    target_kind="invitation",
+                    target_id=str(offer.invitation.pk),
+                )
         context = {"invited": offer.email}
         template = "workspaces/invitation_of_another.html"
         return render(request, template, context, status=403 if posted else 200)

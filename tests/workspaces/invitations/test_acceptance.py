@@ -374,6 +374,23 @@ def test_two_acceptances_at_once_make_one_member(committed_db):
         assert AuditEntry.objects.filter(action="invitation.accept").count() == 1
 
 
+def test_an_account_that_is_closed_at_the_same_moment_waits_or_wins(committed_db):
+    """Both lock the account first, then the workspace: else they would wait for each other."""
+    for _ in range(5):
+        user = UserFactory()
+        _, link = invited(email=user.email)
+        MembershipFactory(user=user)
+
+        def close(user=user):
+            with platform_scope("close the account"):
+                User.objects.filter(pk=user.pk).update(is_active=False)
+
+        outcomes = at_once(close, lambda link=link, user=user: accept(link, user, actor(user)))
+
+        assert outcomes[0] is None
+        assert isinstance(outcomes[1], Workspace | NoInvitation), outcomes
+
+
 @NO_MAIL
 def test_two_newcomers_at_once_are_one(committed_db):
     _, link = invited(email="pat@example.test")

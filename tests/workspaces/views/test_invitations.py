@@ -184,6 +184,9 @@ def test_somebody_else_is_told_whom_it_is_for_and_may_switch(client, admin, pat)
     assert "Acme" not in told.text
     assert pat.post(ACCEPT).status_code == 403
     assert "ann@elsewhere.test" not in roles(admin)
+    with workspace_scope(admin.workspace_id):
+        denied = AuditEntry.objects.get(action="invitation.accept")
+        assert (denied.outcome, denied.actor_label) == ("denied", "ann@elsewhere.test")
 
     switched = pat.post("/invitations/switch/")
     assert switched["Location"] == "/sign-in/?next=/invitations/accept/"
