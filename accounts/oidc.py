@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 from allauth.account.utils import get_next_redirect_url
+from allauth.core import ratelimit
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter, get_adapter
 from allauth.socialaccount.helpers import render_authentication_error
@@ -157,6 +158,8 @@ def provider_name() -> str:
 def start(request: HttpRequest) -> HttpResponse:
     """Lead to the provider, by a page: `form-action` holds for a form's redirects as well."""
     provider = _provider(request)
+    if not ratelimit.consume(request, action="login"):  # each asks the provider something
+        return render(request, "429.html", status=429)
     next_url = get_next_redirect_url(request)
     try:
         answer = provider.redirect(request, AuthProcess.LOGIN, next_url=next_url)

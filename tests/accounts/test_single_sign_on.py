@@ -319,6 +319,13 @@ def test_it_leads_to_no_other_site(client, person, provider):
     assert go(client, next="https://evil.example/")["Location"] == "/"
 
 
+def test_starts_from_one_address_are_limited(client, db, provider):
+    answers = {client.post(START).status_code for _ in range(30)}
+
+    assert answers == {200}
+    assert client.post(START).status_code == 429
+
+
 def test_nothing_but_who_it_is_is_kept(client, person, provider):
     provider.person |= {"phone_number": "+49 30 1234567", "address": "at home"}
 
