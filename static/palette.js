@@ -12,11 +12,12 @@
   const list = () => dialog.querySelector(".palette-list");
   const options = () => [...dialog.querySelectorAll("[role=option]")];
   let enterWaits = false; // Enter was pressed before the list for the typed text had arrived
+  let leaving = false;
 
   function open() {
     if (dialog.open) return field.select();
     field.value = "";
-    enterWaits = false;
+    enterWaits = leaving = false;
     dialog.showModal();
     htmx.trigger(field, "search"); // anew each time: what there is may have changed
   }
@@ -33,6 +34,15 @@
   }
 
   const chosen = () => dialog.querySelector("[aria-selected=true]");
+  const isCurrent = () => field.value.trim() === list()?.dataset.query;
+
+  function go(option) {
+    enterWaits = false;
+    leaving = Boolean(option);
+    option?.click();
+  }
+
+  if (/Mac|iP/.test(navigator.platform)) button.querySelector("kbd").textContent = "⌘ K";
 
   document.addEventListener("agenhood:go", open);
   button.addEventListener("click", (event) => {
@@ -50,9 +60,12 @@
   dialog.addEventListener("htmx:afterSettle", () => {
     choose(options()[0]);
     const found = options().length;
+    field.setAttribute("aria-expanded", String(found > 0));
     count.textContent = found === 1 ? "1 place found" : `${found} places found`;
-    if (enterWaits) options()[0]?.click();
-    enterWaits = false;
+    if (enterWaits && isCurrent()) go(options()[0]);
+  });
+  dialog.addEventListener("htmx:beforeRequest", (event) => {
+    if (leaving) event.preventDefault(); // it would only be broken off
   });
 
   dialog.addEventListener("submit", (event) => event.preventDefault());
@@ -65,7 +78,7 @@
       choose(all[(moves[event.key] + all.length) % all.length]);
     } else if (event.key === "Enter") {
       event.preventDefault();
-      if (field.value.trim() === list()?.dataset.query) return chosen()?.click();
+      if (isCurrent()) return go(chosen());
       enterWaits = true;
       htmx.trigger(field, "search");
     } else if (event.key === "Escape") {

@@ -68,7 +68,7 @@ def test_enter_right_after_typing_waits_for_the_list(browse, olive):
 
 def test_escape_closes_it_and_gives_the_focus_back(browse, olive):
     page = browse(olive.user, "/w/acme/")
-    opener = page.get_by_role("link", name="Go to a page")
+    opener = page.get_by_role("link", name="Go to", exact=True)
     opener.focus()
     page.keyboard.press("Enter")
     expect(field(page)).to_be_focused()
@@ -85,7 +85,7 @@ def test_shortcuts_that_are_turned_off_stay_off(browse, olive):
     page.goto("/w/acme/")
 
     page.keyboard.press("Control+k")
-    page.get_by_role("link", name="Go to a page").click()
+    page.get_by_role("link", name="Go to", exact=True).click()
 
     expect(field(page)).to_be_focused()
     page.keyboard.press("Escape")
@@ -103,7 +103,7 @@ def test_outside_a_workspace_the_chord_offers_workspaces(browse, olive):
 
 def test_nothing_is_wrong_with_it_on_a_desk_or_a_phone(browse, olive):
     page = browse(olive.user, "/w/acme/", viewport=PHONE)
-    page.get_by_role("link", name="Go to a page").click()
+    page.get_by_role("link", name="Go to", exact=True).click()
     expect(chosen(page)).to_be_visible()
     found = faults(page)
     field(page).fill("zzz")
@@ -117,8 +117,8 @@ def test_nothing_is_wrong_with_it_on_a_desk_or_a_phone(browse, olive):
 
 def test_it_works_without_script(browse, olive):
     page = browse(olive.user, "/w/acme/", java_script_enabled=False)
-    page.get_by_role("link", name="Go to a page").click()
-    page.get_by_label("Where to").fill("night")
+    page.get_by_role("link", name="Go to", exact=True).click()
+    page.get_by_role("searchbox", name="Where to").fill("night")
     page.get_by_role("button", name="Find").click()
     page.get_by_role("link", name="Night owl").click()
 
