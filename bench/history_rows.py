@@ -103,8 +103,8 @@ SELECT pg_temp.id_at(p.at, p.task * 100 + e), p.workspace_id, pg_temp.id_at(p.at
   FROM bench_plan AS p CROSS JOIN generate_series(1, {events_of_a_task}) AS e
  WHERE p.task BETWEEN {first} AND {last}
 """
-# As workspaces.search_vector() would make them, but for the positions and the stems of words: it
-# takes ten times as long, and the index has neither.
+# As workspaces.search_vector() would make them, which takes ten times as long, but for positions,
+# which the index has not, and stems.
 DOCUMENTS = """
 INSERT INTO fleet_searchdocument (id, workspace_id, task_id, events, vector)
 SELECT t.id, t.workspace_id, t.id, {events_of_a_task}, array_to_tsvector(

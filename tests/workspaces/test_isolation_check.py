@@ -199,8 +199,8 @@ OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
         [
             "fleet_project: key: no unique (workspace_id, id)",
             "fleet_agent: key project_id: no foreign key holds it",
-            "isolation_models_note: key project_id: no foreign key holds it",
             "fleet_task: key project_id: no foreign key holds it",
+            "isolation_models_note: key project_id: no foreign key holds it",
         ],
     ),
     "an index unique across workspaces": (

@@ -33,7 +33,7 @@ SELECT a.attrelid, a.attname FROM pg_attribute AS a
    AND a.atttypid = 'uuid'::regtype
    AND NOT EXISTS (SELECT FROM pg_constraint AS k
                     WHERE k.contype = 'f' AND k.conrelid = a.attrelid AND a.attnum = ANY (k.conkey))
- ORDER BY a.attname
+ ORDER BY a.attname, a.attrelid::regclass::text
 """
 
 
