@@ -18,6 +18,7 @@ from django.urls import URLPattern, URLResolver
 
 from accounts.models import User
 from accounts.provisioning import account_for, mail_set_password_link, set_password_path
+from workspaces.admin_address import AddressProof
 from workspaces.admin_forms import MembersFormSet, PersonAddForm, ProvisionForm, WorkspaceForm
 from workspaces.admin_second_factor import SecondFactorReset
 from workspaces.audit.platform import record_change, record_removals, record_saved, record_standing
@@ -163,12 +164,20 @@ class WorkspaceAdmin(PlatformAdmin):
 
 
 @admin.register(User, site=platform_site)
-class PersonAdmin(SecondFactorReset, PlatformAdmin):
-    list_display = ["email", "name", "is_active", "is_staff", "has_second_factor", "last_login"]
+class PersonAdmin(AddressProof, SecondFactorReset, PlatformAdmin):
+    list_display = [
+        "email",
+        "address_proven",
+        "name",
+        "is_active",
+        "is_staff",
+        "has_second_factor",
+        "last_login",
+    ]
     list_filter = ["is_active", "is_staff"]
     search_fields = ["email", "name"]
     ordering = ["email"]
-    actions = ["new_link", "reset_second_factor"]
+    actions = ["new_link", "confirm_address", "reset_second_factor"]
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
