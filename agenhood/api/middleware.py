@@ -34,6 +34,7 @@ class ApiMiddleware:
         if not request.path_info.startswith(PREFIX) or request.path_info in PUBLIC:
             return self.get_response(request)
         request.COOKIES.clear()  # a browser's session has no say here
+        request.sensitive_post_parameters = "__ALL__"  # nor does a report show what was sent
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return _no_token(request)

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
 from accounts.htmx import is_partial
@@ -23,6 +24,8 @@ from workspaces.requests import MemberRequest
 TEMPLATES_OFFERED = 50
 
 
+@sensitive_post_parameters()
+@sensitive_variables()
 @require_http_methods(["GET", "POST"])
 @requires(FleetPermission.AGENT_EDIT)
 def agent_create(request: MemberRequest) -> HttpResponse:
@@ -56,6 +59,8 @@ def agent_create(request: MemberRequest) -> HttpResponse:
     return _form(request, "create", context)
 
 
+@sensitive_post_parameters()
+@sensitive_variables()
 @require_http_methods(["GET", "POST"])
 @requires(FleetPermission.AGENT_EDIT)
 def agent_edit(request: MemberRequest, agent_id: UUID) -> HttpResponse:
