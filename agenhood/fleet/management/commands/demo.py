@@ -11,6 +11,7 @@ from accounts.models import User
 from accounts.provisioning import account_for
 from agenhood.fleet.demo.build import fill
 from agenhood.fleet.demo.content import CONTENTS
+from agenhood.fleet.demo.people import let_in
 from workspaces.models import Membership, Workspace
 from workspaces.provisioning import provision_workspace
 from workspaces.roles import Role
@@ -63,6 +64,8 @@ def _fill(workspace: Workspace) -> None:
     if owner is not None:
         with workspace_scope(workspace.pk, user_id=owner.user_id):
             fill(CONTENTS[workspace.slug], by=User.objects.get(pk=owner.user_id))
+            if workspace.slug == "acme":
+                let_in(owner)
 
 
 def _person(email: str, name: str, password: str) -> User:
