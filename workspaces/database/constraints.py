@@ -222,7 +222,7 @@ class FoundBySearch(models.BaseConstraint):
     def __init__(self, *, name: str = "%(app_label)s_%(class)s_search", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
 
-    def constraint_sql(self, model: Any, schema_editor: Any) -> None:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
         schema_editor.deferred_sql.append(
             Statement(
                 f"CREATE POLICY {SEARCH_POLICY} ON %(table)s AS RESTRICTIVE FOR SELECT"
@@ -231,7 +231,7 @@ class FoundBySearch(models.BaseConstraint):
             )
         )
 
-    def create_sql(self, model: Any, schema_editor: Any) -> None:
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
         self.constraint_sql(model, schema_editor)
 
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
