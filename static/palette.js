@@ -64,11 +64,12 @@
     count.textContent = found === 1 ? "1 place found" : `${found} places found`;
     if (enterWaits && isCurrent()) go(options()[0]);
   });
+  // The field has no name: it is in no form, and must not be taken for the page's own search.
+  dialog.addEventListener("htmx:configRequest", ({ detail }) => { detail.parameters.q = field.value; });
   dialog.addEventListener("htmx:beforeRequest", (event) => {
     if (leaving) event.preventDefault(); // it would only be broken off
   });
 
-  dialog.addEventListener("submit", (event) => event.preventDefault());
   field.addEventListener("keydown", (event) => {
     const all = options();
     const at = all.indexOf(chosen());

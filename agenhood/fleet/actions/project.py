@@ -3,14 +3,16 @@
 A form has been validated; a project that is changed was locked by whoever looked it up.
 """
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 
 from agenhood.fleet.forms import ProjectForm
-from agenhood.fleet.models import Project
+from agenhood.fleet.models import Agent, Project
 from workspaces.audit import record
 from workspaces.forms import save_or_refuse
+
+MOST_NAMED = 5  # agents in a refusal
 
 
 class ProjectRefused(Exception):
@@ -35,6 +37,15 @@ def change(form: ProjectForm) -> bool:
 
 
 def archive(project: Project) -> None:
+    """Put a project away. Raises ProjectRefused while an agent in it runs."""
+    running = Agent.objects.filter(project=project, state=Agent.State.RUNNING).order_by("name")
+    names = list(running.values_list("name", flat=True)[: MOST_NAMED + 1])
+    if names and project.archived_at is None:
+        others = " and others" if len(names) > MOST_NAMED else ""
+        raise ProjectRefused(
+            f"Agents run in this project: {', '.join(names[:MOST_NAMED])}{others}."
+            " Pause or archive them first."
+        )
     _set_archived(project, "project.archive", archived=True)
 
 
@@ -48,9 +59,10 @@ def delete(project: Project) -> None:
         with transaction.atomic():
             record("project.delete", project, changes={"name": (project.name, None)})
             project.delete()
-    except ProtectedError:
+    except (ProtectedError, IntegrityError):  # the latter for what came in this moment
         raise ProjectRefused(
-            "There are agents in this project, archived ones included. Archive the project instead."
+            "Agents are in this project, archived ones included, or have worked in it."
+            " Archive the project instead."
         ) from None
 
 

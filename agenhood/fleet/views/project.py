@@ -55,7 +55,12 @@ def project_create(request: MemberRequest) -> HttpResponse:
 @require_safe
 @requires(FleetPermission.PROJECT_VIEW)
 def project_detail(request: MemberRequest, project_id: UUID) -> HttpResponse:
-    project = _project(request, project_id)
+    return _project_page(request, _project(request, project_id))
+
+
+def _project_page(
+    request: MemberRequest, project: Project, *, refusal: str = "", status: int = 200
+) -> HttpResponse:
     agents = list(
         Agent.objects.active().filter(project=project).order_by(Lower("name"))[: AGENTS_SHOWN + 1]
     )
@@ -64,8 +69,9 @@ def project_detail(request: MemberRequest, project_id: UUID) -> HttpResponse:
         "project": project,
         "rows": [(agent, columns[agent.pk]) for agent in agents[:AGENTS_SHOWN]],
         "more_agents": len(agents) > AGENTS_SHOWN,
+        "refusal": refusal,
     }
-    return render(request, "fleet/project_detail.html", context)
+    return render(request, "fleet/project_detail.html", context, status=status)
 
 
 @require_http_methods(["GET", "POST"])
@@ -88,7 +94,10 @@ def project_rename(request: MemberRequest, project_id: UUID) -> HttpResponse:
 @requires(FleetPermission.PROJECT_EDIT)
 def project_archive(request: MemberRequest, project_id: UUID) -> HttpResponse:
     project = _project(request, project_id)
-    actions.archive(project)
+    try:
+        actions.archive(project)
+    except ProjectRefused as refused:
+        return _project_page(request, project, refusal=str(refused), status=409)
     return redirect("fleet:project-detail", request.workspace.slug, project.pk)
 
 

@@ -3,7 +3,13 @@ from django.db import InternalError, transaction
 from django.urls import reverse
 
 from agenhood.fleet.models import Project
-from tests.factories import AgentFactory, MembershipFactory, ProjectFactory, WorkspaceFactory
+from tests.factories import (
+    AgentFactory,
+    MembershipFactory,
+    ProjectFactory,
+    TaskFactory,
+    WorkspaceFactory,
+)
 from tests.pages import error_at, page
 from workspaces.provisioning import suspend
 from workspaces.roles import Role
@@ -468,6 +474,37 @@ def test_project_restore_twice_is_as_good_as_once(client, mine, harrier):
 
     assert first.status_code == second.status_code == 302
     assert stored(harrier).archived_at is None
+
+
+def test_project_in_which_agents_run_is_not_archived_and_they_are_named(client, mine, harrier):
+    owl = AgentFactory(workspace=mine.workspace, project=harrier, name="<b>Owl</b>")
+    AgentFactory(workspace=mine.workspace, project=harrier, name="Kite", state="paused")
+
+    response = client.post(url("archive", mine, harrier))
+
+    assert response.status_code == 409
+    alert = page(response).one("p", role="alert").text
+    assert alert == "Agents run in this project: <b>Owl</b>. Pause or archive them first."
+    assert stored(harrier).archived_at is None
+    with workspace_scope(mine.workspace_id):
+        owl.state = "paused"
+        owl.save()
+    assert client.post(url("archive", mine, harrier)).status_code == 302
+
+
+@pytest.mark.parametrize("what", ["agent", "archived agent", "task"])
+def test_project_that_was_worked_in_is_not_deleted(client, mine, harrier, what):
+    if what == "task":  # of an agent that is in another project by now
+        TaskFactory(workspace=mine.workspace, project=harrier)
+    else:
+        state = "archived" if "archived" in what else "running"
+        AgentFactory(workspace=mine.workspace, project=harrier, state=state)
+
+    response = client.post(url("delete", mine, harrier))
+
+    assert response.status_code == 422
+    assert "Archive the project instead." in page(response).text
+    assert stored(harrier) is not None
 
 
 def test_project_archive_leaves_projects_of_the_same_name_elsewhere_alone(client, mine, harrier):
