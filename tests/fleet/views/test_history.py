@@ -54,7 +54,7 @@ def test_history_lists_tasks_of_its_workspace_newest_first(client, desk, other_d
     response = client.get(url(desk))
 
     assert listed(response) == ["#1 Trees", "#1 Birds"]
-    assert "2 tasks" in page(response).one("p", role="status").text
+    assert "2 tasks" in page(response).one("div", class_="results-head").text
     assert "Count the birds." in response.text
     assert "Kestrel" not in response.text
     assert "Secret" not in response.text
