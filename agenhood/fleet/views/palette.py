@@ -40,11 +40,10 @@ class Target:
 def palette(request: MemberRequest) -> HttpResponse:
     query = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST_QUERY]
     section = request.GET.get("section", "")
-    found = [
-        ("Pages", _pages(request, query)),
-        *(_things(request, query) if query else []),
-        ("Other workspaces", _workspaces(request, query, section)),
-    ]
+    found = [("Pages", _pages(request, query))]
+    if query:  # nothing but this workspace's own pages until somebody asks for more
+        found += _things(request, query)
+        found.append(("Other workspaces", _workspaces(request, query, section)))
     context = {
         "query": query,
         "section_asked": section,

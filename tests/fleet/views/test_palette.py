@@ -81,6 +81,7 @@ def test_ones_other_workspaces_are_found_at_the_same_section(client, mine):
 
     (row,) = page(response).all("a", class_="picker-row")
     assert row["href"] == "/w/initech/projects/"
+    assert "Initech" not in found(client, "")
     assert "Acme" not in found(client, "acme")
 
 
