@@ -22,6 +22,11 @@ class Address:
         return self.name.startswith("admin:")
 
     @property
+    def in_api(self) -> bool:
+        """Whether a token is asked for: tests/api has the rules of these."""
+        return self.name.startswith("api:")
+
+    @property
     def is_open(self) -> bool:
         """Whether somebody who is not signed in gets past the sign-in middleware."""
         return not self.in_admin_site and not getattr(self.view, "login_required", True)

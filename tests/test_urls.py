@@ -14,6 +14,7 @@ from workspaces.roles import Role
 
 # Open to everybody, signed in or not.
 OPEN = {
+    "api-document",
     "account_login",
     "account_logout",
     "account_signup",
@@ -35,6 +36,7 @@ OPEN = {
 }
 # Open to everybody who is signed in; each shows and changes what is that person's own.
 SIGNED_IN = {
+    "api-docs",
     "home",
     "workspaces:list",
     "accounts:detail",
@@ -105,6 +107,9 @@ def test_every_other_view_is_on_the_list_of_open_or_signed_in_ones(address):
     assert not hasattr(address.view, "permission"), "a permission means nothing outside /w/<slug>/"
     if address.in_admin_site:
         assert address.route.startswith("admin/")  # where the middleware lets only staff in
+    elif address.in_api:
+        assert address.is_open  # to whoever is not signed in: a token is asked for
+        assert address.route.startswith("api/v1/")  # where the middleware asks for it
     else:
         assert address.name in (OPEN if address.is_open else SIGNED_IN)
 

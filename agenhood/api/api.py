@@ -54,7 +54,7 @@ api = Api(
     description=DESCRIPTION,
     auth=TokenAuth(),
     docs_url=None,  # our own page: Swagger's does not work under the console's policy
-    openapi_url="/openapi.json",
+    openapi_url=None,  # ours, too: it is read only, whatever the method
     urls_namespace="api",
 )
 for prefix, router in ROUTERS:

@@ -16,5 +16,6 @@ def _open(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLReso
 patterns, _app, namespace = api.urls
 urlpatterns = [
     path("docs", views.docs, name="api-docs"),
+    path("openapi.json", login_not_required(views.document), name="api-document"),
     path("", include((_open(patterns), namespace))),
 ]

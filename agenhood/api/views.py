@@ -1,12 +1,18 @@
-"""The API's document as a page: drawn here, since the usual viewers need scripts from elsewhere."""
+"""The API's document, and as a page: drawn here, since the usual viewers need inline scripts."""
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from agenhood.api.api import api
+
+
+@require_safe
+def document(request: HttpRequest) -> HttpResponse:
+    """Answer with the OpenAPI document. For everybody: it tells of no workspace."""
+    return JsonResponse(api.get_openapi_schema(path_params={}))
 
 
 @require_safe
