@@ -12,8 +12,10 @@ from django.core import checks
 from django.db import models
 
 from workspaces.database.constraints import SameWorkspace, WorkspaceIsolation
+from workspaces.invitations.models import Invitation
 from workspaces.managers import ScopedManager, ScopedQuerySet
-from workspaces.models import Invitation, MasterKeyCheck, Membership, Workspace, WorkspaceOwned
+from workspaces.models import Membership, Workspace, WorkspaceOwned
+from workspaces.secrets.models import MasterKeyCheck
 
 CONTROL_MODELS = {Workspace, Membership, Invitation, MasterKeyCheck}
 

@@ -201,8 +201,9 @@ def adopt(row: Any) -> None:
         raise WorkspaceMismatch(f"This {row._meta.verbose_name} is of another workspace.")
     for field in row._meta.concrete_fields:
         named = field.is_cached(row) and getattr(row, field.name) if field.is_relation else None
-        owned = isinstance(named, WorkspaceOwned | Membership)
-        if owned and named.workspace_id not in (None, active):
+        if not isinstance(named, WorkspaceOwned | Membership):
+            continue
+        if named.workspace_id not in (None, active):
             raise WorkspaceMismatch(f"The {field.verbose_name} is of another workspace.")
 
 

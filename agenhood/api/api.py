@@ -71,7 +71,7 @@ def _refused(request: HttpRequest, error: Refused) -> HttpResponse:
     return problem(request, error.status, error.detail)
 
 
-def _refused_by_an_action(request: HttpRequest, error: Exception) -> HttpResponse:
+def _refused_by_an_action(request: HttpRequest, error: Any) -> HttpResponse:
     return problem(request, 409, str(error))
 
 

@@ -40,6 +40,4 @@ add(
         40,
     )
 )
-add(
-    Section("prompts", "Prompts", "prompts", "fleet:prompt-list", FleetPermission.PROMPT_VIEW, 20)
-)
+add(Section("prompts", "Prompts", "prompts", "fleet:prompt-list", FleetPermission.PROMPT_VIEW, 20))

@@ -88,7 +88,7 @@ def _set_up(agent: AgentContent, by: User) -> None:
             {"credential": str(Credential.objects.get(name=name).pk), "variable": variable}
             for variable, name in agent.grants.items()
         ],
-        **configuration_defaults(),
+        **_default_limits(),
         **agent.setup,
     }
     if provider := agent.setup.get("provider_credential"):
@@ -105,8 +105,9 @@ def _set_up(agent: AgentContent, by: User) -> None:
         agents.change(made, setup=form.setup(), by=by, seen=made.revision, note=change["note"])
 
 
-def configuration_defaults() -> dict[str, Any]:
-    return {name: Agent._meta.get_field(name).default for name in configuration.LIMITS}
+def _default_limits() -> dict[str, Any]:
+    unsaved = Agent()
+    return {name: getattr(unsaved, name) for name in configuration.LIMITS}
 
 
 def _again(agent: Agent) -> Agent:

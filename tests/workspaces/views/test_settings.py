@@ -177,7 +177,9 @@ def test_whoever_has_none_cannot_require_one(me, mine, second_factor):
     response = me.post(second_factor, {"required": "yes"})
 
     assert response.status_code == 422
-    assert "Set up your own second factor first" in page(response).one("main").one(role="alert").text
+    assert (
+        "Set up your own second factor first" in page(response).one("main").one(role="alert").text
+    )
     assert now(mine).requires_second_factor is False
     assert trail(mine) == []
 
