@@ -23,10 +23,12 @@ WELCOME = """
     Data      {data}
 
   What next
-    Sign in and provision a workspace in the admin, or
-    have two workspaces and four accounts to try: make demo
+    {next}
     Ctrl-C ends everything that was started here.
 """
+PROVISION = """Sign in and provision a workspace in the admin, or
+    have two workspaces and four accounts to try: make demo"""
+TRY = "Sign in to the console as owner@demo.test and look at what its agents did."
 
 
 def run(*, demo: bool) -> int:
@@ -44,7 +46,8 @@ def run(*, demo: bool) -> int:
                 server(running.serving_environment, port) as process,
                 worker(running.working_environment) as jobs,
             ):
-                print(WELCOME.format(host=HOST, port=port, data=data), flush=True)
+                text = TRY if demo else PROVISION
+                print(WELCOME.format(host=HOST, port=port, data=data, next=text), flush=True)
                 wait_for(process, meanwhile=jobs.look)
                 raise LauncherError(f"The web server ended (exit code {process.returncode}).")
 
