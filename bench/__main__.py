@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _measure_all(server: Server, *, quick: bool) -> Measured:
-    from bench import audit, growth, history, history_rows, page, provisioning, switch
+    from bench import audit, credentials, growth, history, history_rows, page, provisioning, switch
     from bench.rows import fill
 
     def rounds(thorough: int) -> int:
@@ -58,6 +58,9 @@ def _measure_all(server: Server, *, quick: bool) -> Measured:
     _say("a write with its entry on the audit trail, and without")
     with before_others(server):
         everything |= audit.measure_cost(server, rounds=rounds(600))
+    _say("sealing and opening a credential")
+    with before_others(server):
+        everything |= credentials.measure(server, rounds=rounds(1000))
     databases = {}
     for workspaces in (10, 50 if quick else 1000):
         label = f"{workspaces:,} workspaces"

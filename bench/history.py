@@ -1,6 +1,6 @@
 """What the history's pages cost among 10 workspaces and among 1,000, of 10 million events in all.
 
-The list, a search and the first page of a conversation of 1,000 events, by a member of all.
+The list of agents with what their tasks came to, the history, a search and a page of a conversation of 1,000 events, by a member of all.
 """
 
 import itertools
@@ -25,6 +25,7 @@ from workspaces.database.roles import BACKUP
 from workspaces.models import Workspace
 
 PAGES = {
+    "agents": "growth_agents",
     "history": "growth_history",
     "history_search": "growth_history_search",
     "history_rare": "growth_history_search_rare",
@@ -77,6 +78,7 @@ def _visits(server: Server, database: str, connection: BaseDatabaseWrapper) -> l
         for workspace, conversation in visited:
             start = f"/w/{workspace.slug}/"
             paths = {
+                "agents": f"{start}agents/",
                 "history": f"{start}history/",
                 "history_search": f"{start}history/?q={USUAL}",
                 "history_rare": f"{start}history/?q={RARE}",

@@ -38,6 +38,7 @@ FIGURES = {
     "growth_search": Figure("search of projects: among 1,000 workspaces ÷ among 10", 1.1),
     "growth_detail": Figure("page of a project: among 1,000 workspaces ÷ among 10", 1.1),
     "growth_history": Figure("history, 10 million events: among 1,000 workspaces ÷ among 10", 1.2),
+    "growth_agents": Figure("list of agents and what their tasks came to, likewise", 1.2),
     "growth_history_search": Figure("search of the history for a usual word, likewise", 1.2),
     "growth_history_search_rare": Figure("search of it for a rare word, likewise", 1.2),
     "growth_conversation": Figure("page of a conversation of 1,000 events, likewise", 1.2),
@@ -53,6 +54,8 @@ FIGURES = {
         "The entry is a row with nine indexes, chained under a lock, in a request that does little"
         " else.",
     ),
+    "credential_open_ms": Figure("opening a credential's secret, in ms"),
+    "credential_seal_ms": Figure("sealing a credential's secret, in ms"),
     "page_ratio_no_lookup": Figure(
         "as page_ratio, if by hand nobody asked whether the person is a member"
     ),
