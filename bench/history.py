@@ -1,6 +1,7 @@
 """What the history's pages cost among 10 workspaces and among 1,000, of 10 million events in all.
 
-The list of agents with what their tasks came to, the history, a search and a page of a conversation of 1,000 events, by a member of all.
+The list of agents with what their tasks came to, the history, a search and a page of a conversation
+of 1,000 events, by a member of all.
 """
 
 import itertools
