@@ -7,6 +7,7 @@ from django.urls import path, re_path
 
 from accounts import oidc
 from accounts.oidc_settings import PROVIDER
+from accounts.password_views import ForgottenPasswordView
 from accounts.second_factor_views import PasskeyAgainView, PasskeySignInView, SignInView
 
 urlpatterns = [
@@ -23,7 +24,11 @@ urlpatterns = [
     path("again/passkey/", PasskeyAgainView.as_view(), name="mfa_reauthenticate_webauthn"),
     path("password/change/", views.password_change, name="account_change_password"),
     path("password/set/", views.password_set, name="account_set_password"),
-    path("password/reset/", views.password_reset, name="account_reset_password"),
+    path(
+        "password/reset/",
+        login_not_required(ForgottenPasswordView.as_view()),
+        name="account_reset_password",
+    ),
     path("password/reset/sent/", views.password_reset_done, name="account_reset_password_done"),
     re_path(
         r"^password/reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",

@@ -243,7 +243,7 @@ vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 10  # seconds; some mails are sent while a person waits
 DEFAULT_FROM_EMAIL = env.str("AGENHOOD_FROM_EMAIL", "agenhood@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
-# Whom a person in no workspace should ask; shown to signed-in people only.
+# Whom a person should ask who is in no workspace, or forgot their password where no mail is sent.
 CONTACT_EMAIL = env.str("AGENHOOD_CONTACT_EMAIL", "")
 # Whether whom a workspace invites may make an account, if they have none yet.
 INVITE_NEWCOMERS = env.bool("AGENHOOD_INVITE_NEWCOMERS", True)

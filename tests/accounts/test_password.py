@@ -72,6 +72,25 @@ def test_reset_answers_alike_whether_or_not_there_is_an_account(client, person, 
     assert page(client.get(answers[0]["Location"])).one("h1").text == "Look into your mail"
 
 
+@pytest.mark.parametrize("backend", ["console", "dummy"])
+@pytest.mark.parametrize("contact", ["", "ops@example.test"])
+def test_reset_promises_no_mail_where_none_is_sent(client, person, settings, backend, contact):
+    settings.EMAIL_BACKEND = f"django.core.mail.backends.{backend}.EmailBackend"
+    settings.CONTACT_EMAIL = contact
+
+    shown = client.get(RESET)
+    answers = [
+        client.post(RESET, {"email": email}) for email in (person.email, "nobody@example.test")
+    ]
+
+    for response in (shown, *answers):
+        text = page(response).one("main").text
+        assert response.status_code == 200
+        assert "This installation sends no mail" in text
+        assert f"Ask {contact or 'whoever runs this installation'} for one" in text
+        assert "Send the link" not in text
+
+
 def test_reset_requests_for_one_address_are_limited(client, person, mailoutbox):
     statuses = [client.post(RESET, {"email": person.email}).status_code for _ in range(6)]
 
