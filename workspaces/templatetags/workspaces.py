@@ -1,7 +1,7 @@
 """What templates ask of a workspace: may this member, and when was that."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import template
@@ -28,13 +28,25 @@ def moment(value: datetime | None) -> SafeString | str:
     """Show a time in the person's zone, which it names, with UTC on hover."""
     if value is None:
         return ""
+    return _time(value, timezone.localtime(value).strftime("%-d %b %Y, %H:%M %Z"))
+
+
+@register.filter
+def until(value: datetime) -> SafeString:
+    """Show when something ends: in the person's zone, and a midnight as the day before it."""
     local = timezone.localtime(value)
+    if local.time() != time.min:
+        return _time(value, local.strftime("%-d %b %Y, %H:%M %Z"))
+    return _time(value, (local - timedelta(days=1)).strftime("the end of %-d %b %Y"))
+
+
+def _time(value: datetime, shown: str) -> SafeString:
     utc = value.astimezone(UTC)
     return format_html(
         '<time datetime="{}" title="{} UTC">{}</time>',
         utc.isoformat(timespec="seconds"),
         utc.strftime("%Y-%m-%d %H:%M:%S"),
-        local.strftime("%-d %b %Y, %H:%M %Z"),
+        shown,
     )
 
 

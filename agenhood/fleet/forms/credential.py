@@ -229,4 +229,17 @@ class CredentialRotateForm(_Value, _Expires):
         if self.kind == Kind.GIT:
             unused = "token" if self.auth == SSH_KEY else "private_key"
             del self.fields[unused]
+        # Not filled in: a new value seldom ends with the old one, and a stale day would cut it off.
+        expires.help_text = f"The last day on which the new value works. {_present(credential)}"
         self.fields["expires_on"] = expires
+
+
+def _present(credential: Credential) -> str:
+    day = last_day(credential)
+    if day is None:
+        return "The present one does not expire; leave it empty if the new one does not either."
+    verb = "expired" if credential.is_expired else "expires"
+    return (
+        f"The present one {verb} at the end of {day:%-d %b %Y};"
+        " leave it empty if the new one does not expire."
+    )

@@ -1,6 +1,6 @@
 """The pages of credentials, as each role finds them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -374,6 +374,35 @@ def test_the_last_day_is_a_whole_day_of_the_persons_time_zone(client, mine):
     assert expires_at.date() == day
     edit = page(client.get(url("edit", mine, only(mine))))
     assert edit.one("input", name="expires_on")["value"] == day.isoformat()
+    for name, credential in [("list", None), ("detail", only(mine))]:
+        text = page(client.get(url(name, mine, credential))).one("main").text
+        assert f"the end of {day:%-d %b %Y}" in text
+
+
+def test_an_expiry_within_a_day_is_shown_to_the_minute(client, mine, harrier):
+    with workspace_scope(mine.workspace_id):
+        Credential.objects.update(expires_at=datetime(2031, 11, 28, 5, 30, tzinfo=UTC))
+
+    assert "28 Nov 2031, 05:30 UTC" in page(client.get(url("detail", mine, harrier))).text
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "said"),
+    [
+        (datetime(2031, 11, 29, tzinfo=UTC), "The present one expires at the end of 28 Nov 2031"),
+        (datetime(2020, 11, 29, tzinfo=UTC), "The present one expired at the end of 28 Nov 2020"),
+        (None, "The present one does not expire"),
+    ],
+)
+def test_rotating_tells_when_the_present_value_ends(client, mine, harrier, expires_at, said):
+    with workspace_scope(mine.workspace_id):
+        Credential.objects.update(expires_at=expires_at)
+
+    form = page(client.get(url("rotate", mine, harrier))).one("form", class_="fields")
+
+    assert said in form.text
+    assert "leave it empty" in form.text
+    assert not form.one("input", name="expires_on").get("value")
 
 
 @pytest.mark.parametrize("count", [3, 30])
