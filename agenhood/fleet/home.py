@@ -10,7 +10,7 @@ from django.utils import timezone
 from agenhood.fleet.activity import activity
 from agenhood.fleet.ids import first_id_at
 from agenhood.fleet.meters import meters_of
-from agenhood.fleet.models import Agent, Credential, Prompt, Task
+from agenhood.fleet.models import Agent, Credential, Project, Prompt, Task
 from agenhood.fleet.permissions import FleetPermission
 from workspaces import home
 from workspaces.models import Workspace
@@ -86,13 +86,14 @@ def first_steps(request: MemberRequest) -> list[home.Step]:
     if not request.membership.may(FleetPermission.AGENT_VIEW):
         return []
     done = Workspace.objects.filter(pk=request.workspace.pk).values_list(
+        Exists(Project.objects.active()),
         Exists(Credential.objects.usable()),
         Exists(Prompt.objects.active()),
         Exists(Agent.objects.all()),
-        Exists(Task.objects.all()),
     )[0]
     editors = "an owner, an admin or an operator"
     steps = [
+        ("Create a project", "project", FleetPermission.PROJECT_EDIT, editors),
         (
             "Store a model's key",
             "credential",
@@ -102,14 +103,12 @@ def first_steps(request: MemberRequest) -> list[home.Step]:
         ("Write a prompt", "prompt", FleetPermission.PROMPT_EDIT, editors),
         ("Create an agent", "agent", FleetPermission.AGENT_EDIT, editors),
     ]
-    found = [
+    return [
         home.Step(label, is_done, *_way(request, f"fleet:{noun}-create", permission, who), order)
         for order, ((label, noun, permission, who), is_done) in enumerate(
-            zip(steps, done[:3], strict=True), start=1
+            zip(steps, done, strict=True), start=1
         )
     ]
-    run = _way(request, "fleet:agent-list", FleetPermission.AGENT_EDIT, editors)
-    return [*found, home.Step("Give it a first task", done[3], *run, 4)]
 
 
 def _way(

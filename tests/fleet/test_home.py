@@ -16,8 +16,8 @@ from tests.factories import (
     ConversationFactory,
     CredentialFactory,
     MembershipFactory,
+    ProjectFactory,
     PromptFactory,
-    TaskFactory,
 )
 from tests.fleet.agents.conftest import statements
 from tests.pages import page
@@ -170,25 +170,24 @@ def test_first_steps_lead_an_owner_on_until_all_are_done(client, db):
         return [reverse(f"fleet:{name}", args=[owner.workspace.slug])]
 
     assert step_links(get(client, owner)) == {
+        "Create a project": way("project-create"),
         "Store a model's key": way("credential-create"),
         "Write a prompt": way("prompt-create"),
         "Create an agent": way("agent-create"),
-        "Give it a first task": way("agent-list"),
         "Done: Invite a second member": [],
     }
+    ProjectFactory(workspace=owner.workspace, archived_at=timezone.now())
+    assert "Create a project" in step_links(get(client, owner))
+    project = ProjectFactory(workspace=owner.workspace)
     CredentialFactory(workspace=owner.workspace)
     PromptFactory(workspace=owner.workspace)
-    owl = AgentFactory(workspace=owner.workspace)
     assert list(step_links(get(client, owner)))[:4] == [
+        "Done: Create a project",
         "Done: Store a model's key",
         "Done: Write a prompt",
-        "Done: Create an agent",
-        "Give it a first task",
+        "Create an agent",
     ]
-    TaskFactory(
-        workspace=owner.workspace,
-        conversation=ConversationFactory(workspace=owner.workspace, agent=owl),
-    )
+    AgentFactory(workspace=owner.workspace, project=project)
     assert page(get(client, owner)).all("ol", class_="steps") == []
 
 

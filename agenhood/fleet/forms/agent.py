@@ -214,6 +214,12 @@ class AgentForm(forms.ModelForm):
     # What the page offers
 
     @cached_property
+    def has_projects(self) -> bool:
+        """Whether there is one to choose: without one, no agent can be made."""
+        field: Any = self.fields["project"]
+        return bool(field.queryset.exists())
+
+    @cached_property
     def credentials(self) -> list[Credential]:
         return list(Credential.objects.usable().order_by(Lower("name")))
 

@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from agenhood.fleet import configuration
@@ -355,6 +356,23 @@ def test_archived_projects_and_prompts_are_not_offered(client, mine, parts):
     for text in (f"version:{version.pk}", f"label:{label.pk}"):
         refused = errors(client.post(url("create", mine), parts.form(prompt_text=text)))
         assert f"The prompt {prompt.name} is archived." in refused
+
+
+def test_without_an_active_project_the_form_says_so_and_leads_to_a_new_one(client, mine, foreign):
+    def links():
+        shown = page(client.get(url("create", mine)))
+        return [a["href"] for a in shown.one("form", class_="agent-form").all("a")]
+
+    new_project = reverse("fleet:project-create", args=[mine.workspace.slug])
+    ProjectFactory(workspace=mine.workspace, archived_at=timezone.now())
+
+    assert new_project in links()
+    refused = client.post(url("create", mine), {"name": "Merlin"})
+    assert refused.status_code == 422
+    assert new_project in refused.text
+
+    ProjectFactory(workspace=mine.workspace)
+    assert new_project not in links()
 
 
 def test_an_old_version_stays_chosen_when_newer_ones_push_it_off_the_list(client, mine, parts):
