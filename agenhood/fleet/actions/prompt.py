@@ -185,9 +185,11 @@ def restore(prompt: Prompt) -> None:
 def delete(prompt: Prompt) -> None:
     """Delete a prompt that no agent has ever worked by. Raises PromptRefused for any other."""
     prompt = _locked(prompt)
+    first = "Let them use another prompt, or archive them; then archive it: history still names it."
+    _refuse_if_used(str(prompt), agents_using(prompt).active(), first)
     instead = "Archive it instead, so that history can still name it."
     _refuse_if_used(str(prompt), agents_using(prompt), instead)
-    if AgentRevision.objects.filter(configuration__prompt__id=str(prompt.pk)).exists():
+    if was_used(prompt):
         raise PromptRefused(f"An agent has worked by {prompt} before. {instead}")
     try:
         with transaction.atomic():
@@ -201,6 +203,12 @@ def delete(prompt: Prompt) -> None:
 def agents_using(prompt: Prompt) -> Any:
     """Return the agents that work by the prompt, archived ones included."""
     return Agent.objects.filter(prompt=prompt)
+
+
+def was_used(prompt: Prompt) -> bool:
+    """Tell whether an agent has worked by the prompt, now or in an earlier revision."""
+    revisions = AgentRevision.objects.filter(configuration__prompt__id=str(prompt.pk))
+    return agents_using(prompt).exists() or revisions.exists()
 
 
 def _locked(prompt: Prompt) -> Prompt:

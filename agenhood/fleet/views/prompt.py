@@ -130,6 +130,10 @@ def prompt_delete(request: MemberRequest, prompt_id: UUID) -> HttpResponse:
             return redirect("fleet:prompt-list", request.workspace.slug)
         except PromptRefused as refused:
             context["refusal"] = str(refused)
+    agents = actions.agents_using(prompt).order_by("name")
+    context["agents"] = agents.active()[:MOST_AGENTS]
+    context["archived_agents"] = agents.archived()[:MOST_AGENTS]
+    context["was_used"] = actions.was_used(prompt)
     status = 409 if request.method == "POST" else 200
     return render(request, "fleet/prompt_delete.html", context, status=status)
 
@@ -155,9 +159,12 @@ def prompt_page(
     latest = newest[0].number if newest else 0
     names = variables(version.text) if version else []
     people = creators([*newest, *([version] if version else []), prompt])
+    moved_label = request.GET.get("moved")
     context = {
         "prompt": prompt,
         "labels": labels,
+        # told from where it points now, whatever the address says
+        "moved_label": next((label for label in labels if label.name == moved_label), None),
         "fixed_labels": PromptLabel.ALWAYS_THERE,
         "production": production,
         "version": version,

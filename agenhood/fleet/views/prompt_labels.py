@@ -1,10 +1,12 @@
 """The labels of a prompt: where each points, back to where it was, and gone."""
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from agenhood.fleet.actions import prompt as actions
@@ -34,7 +36,7 @@ def label_move(request: MemberRequest, prompt_id: UUID) -> HttpResponse:
         return prompt_page(request, prompt_id, wanted=str(version.number), status=409, **context)
     except PromptRefused as refused:
         return prompt_page(request, prompt_id, refusal=str(refused), status=409)
-    return redirect("fleet:prompt-detail", request.workspace.slug, prompt.pk)
+    return _moved(request, prompt_id, name)
 
 
 @require_POST
@@ -45,7 +47,7 @@ def label_roll_back(request: MemberRequest, prompt_id: UUID, label_id: UUID) -> 
         actions.roll_back(label, seen=as_number(request.POST.get("seen")) or 0)
     except PromptRefused as refused:
         return prompt_page(request, prompt_id, refusal=str(refused), status=409)
-    return redirect("fleet:prompt-detail", request.workspace.slug, prompt_id)
+    return _moved(request, prompt_id, label.name)
 
 
 @require_http_methods(["GET", "POST"])
@@ -61,6 +63,12 @@ def label_remove(request: MemberRequest, prompt_id: UUID, label_id: UUID) -> Htt
             context["refusal"] = str(refused)
     status = 409 if request.method == "POST" else 200
     return render(request, "fleet/prompt_label_remove.html", context, status=status)
+
+
+def _moved(request: MemberRequest, prompt_id: UUID, name: str) -> HttpResponse:
+    """Go back to the prompt, which tells where the label points now."""
+    page = reverse("fleet:prompt-detail", args=[request.workspace.slug, prompt_id])
+    return redirect(f"{page}?{urlencode({'moved': name})}")
 
 
 def _label(prompt_id: UUID, label_id: UUID) -> PromptLabel:

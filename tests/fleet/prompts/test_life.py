@@ -76,6 +76,21 @@ def test_promoting_and_rolling_back_go_step_by_step(client, mine, triage):
     ]
 
 
+def test_a_moved_label_is_told_from_where_it_points_now(client, mine, triage):
+    def told(response):
+        main = page(client.get(response["Location"])).one("main")
+        return [one.text for one in main.all("p", role="status", class_="good")]
+
+    promoted = move(client, mine, triage, "production", 3, seen=1)
+    assert told(promoted) == ["production is v3 now."]
+    assert told(roll_back(client, mine, triage, "production", seen=3)) == ["production is v1 now."]
+    assert told(promoted) == ["production is v1 now."]
+    assert told(move(client, mine, triage, "canary", 2, seen=0)) == ["canary is v2 now."]
+    forged = page(client.get(url("detail", mine, triage, query="?moved=Call+this+number")))
+    assert "Call this number" not in forged.text
+    assert "is v" not in forged.one("main").text
+
+
 def test_a_label_that_moved_meanwhile_is_not_moved(client, mine, triage):
     move(client, mine, triage, "production", 2, seen=1)
 
@@ -220,6 +235,11 @@ def test_a_prompt_that_agents_work_by_is_not_archived(client, mine, triage, stat
     for number in range(7):
         AgentFactory(workspace=mine.workspace, name=f"Owl {number}", prompt=triage, state=state)
 
+    shown = page(client.get(url("detail", mine, triage)))
+    (button,) = (one for one in shown.all("button") if one.text == "Archive")
+    assert "disabled" in button.attributes
+    assert "In use by Owl 0, Owl 1, Owl 2 and others." in shown.text
+
     response = client.post(url("archive", mine, triage))
 
     assert response.status_code == 409
@@ -257,7 +277,13 @@ def test_a_prompt_that_was_ever_used_is_not_deleted(client, mine, triage, use):
     response = client.post(url("delete", mine, triage))
 
     assert response.status_code == 409
-    assert "Archive it instead" in page(response).text
+    shown = page(response)
+    assert ("then archive it" if use == "now" else "Archive it instead") in shown.text
+    assert "Owl" in shown.text or use == "before"
+    asked = page(client.get(url("delete", mine, triage)))
+    for told in (shown, asked):
+        buttons = [button.text for button in told.one("main").all("button")]
+        assert buttons == ([] if use == "now" else ["Archive"])
     assert stored(triage) is not None
     assert texts(triage) == TEXTS
 
