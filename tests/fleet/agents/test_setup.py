@@ -566,6 +566,8 @@ def test_a_stale_edit_is_answered_with_both_and_stores_nothing(
     assert response.status_code == 409
     row = page(response).one("table", class_="differences").one("tbody").one("tr")
     assert [cell.text for cell in row.all("td")] == ["theirs", "ours"]
+    assert "Saving makes revision 3." in page(response).one("form", class_="agent-form").text
+    assert "revision 2" not in page(response).one("main").text
     assert page(response).one("input", name="model")["value"] == "ours"
     assert page(response).one("input", name="revision")["value"] == "2"
     assert (parts.stored().model, parts.stored().revision) == ("theirs", 2)
