@@ -35,10 +35,10 @@ def running(request: MemberRequest) -> dict[str, Any]:
 
 @home.tile("Failed, 24 hours", "fleet/_tile_failed.html", FleetPermission.HISTORY_VIEW, order=20)
 def failed(request: MemberRequest) -> dict[str, Any]:
-    since = first_id_at(timezone.now() - FAILED_FOR)
-    tasks = Task.objects.filter(state__in=FAILED, pk__gte=since)
+    since = timezone.now() - FAILED_FOR
+    tasks = Task.objects.filter(state__in=FAILED, pk__gte=first_id_at(since))
     shown = list(_newest(tasks.annotate(total=Window(Count("pk"))))[:ROWS])
-    return {"tasks": shown, "total": shown[0].total if shown else 0}
+    return {"tasks": shown, "total": shown[0].total if shown else 0, "since": since}
 
 
 @home.tile("Needs somebody", "fleet/_tile_needs.html", FleetPermission.AGENT_VIEW, order=30)

@@ -100,7 +100,15 @@ def test_home_lists_what_failed_within_a_day(client, mine, owl):
         "7 failed or timed out"
     )
     assert rows(response, "Failed, 24 hours") == ["Later"] * 5
-    assert "Out of <tokens>" in tile(response, "Failed, 24 hours").text
+    shown = tile(response, "Failed, 24 hours")
+    assert "Out of <tokens>" in shown.text
+    (all_of_them,) = [a["href"] for a in shown.all("a") if a.text == "All of them"]
+    yesterday = timezone.localdate() - timedelta(days=1)
+    assert all_of_them.endswith(f"/history/?state=failed&state=timed_out&from={yesterday}")
+    listed = client.get(all_of_them)
+    assert listed.status_code == 200
+    for title in ("Late", "Later"):
+        assert [a for a in page(listed).all("a") if a.text.endswith(f" {title}")]
     assert "Kestrel" not in response.text
 
 
