@@ -62,7 +62,7 @@ def member_remove(request: MemberRequest, membership_id: Any) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @requires(WorkspacePermission.WORKSPACE_LEAVE)
 def leave(request: MemberRequest) -> HttpResponse:
-    context: dict[str, Any] = {"last_owner": _is_last_owner(request)}
+    context: dict[str, Any] = {"last_owner": is_last_owner(request)}
     if request.method == "POST":
         try:
             actions.leave(request.membership)
@@ -117,7 +117,7 @@ def _member_list(
     context: dict[str, Any] = {
         "members": rows,
         "mine": mine,
-        "last_owner": _is_last_owner(request),
+        "last_owner": is_last_owner(request),
     }
     if not is_partial(request):
         context["tabs"] = member_tabs(request)
@@ -125,6 +125,6 @@ def _member_list(
     return render(request, template, context, status=status)
 
 
-def _is_last_owner(request: MemberRequest) -> bool:
+def is_last_owner(request: MemberRequest) -> bool:
     owners = Membership.objects.filter(role=Role.OWNER, user__is_active=True)
     return request.membership.role == Role.OWNER and owners.count() == 1

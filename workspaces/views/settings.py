@@ -16,6 +16,7 @@ from workspaces.second_factor import (
     members_without,
     require_second_factor,
 )
+from workspaces.views.members import is_last_owner
 
 
 @require_http_methods(["GET", "POST"])
@@ -32,6 +33,7 @@ def settings_general(request: MemberRequest) -> HttpResponse:
         "form": form,
         "saved": "saved" in request.GET and not posted,
         "without_count": members_without().count(),
+        "last_owner": is_last_owner(request),
     }
     template = "workspaces/workspace_settings.html"
     return render(request, template, context, status=422 if posted else 200)

@@ -6,7 +6,7 @@ from django.test import Client
 from tests.factories import MembershipFactory, WorkspaceFactory
 from tests.pages import error_at, page
 from tests.second_factors import give_app
-from workspaces.models import AuditEntry, Workspace
+from workspaces.models import AuditEntry, Membership, Workspace
 from workspaces.roles import Role
 from workspaces.scope import workspace_scope
 
@@ -43,6 +43,25 @@ def trail(mine):
             (entry.action, entry.actor_label, entry.changes)
             for entry in AuditEntry.objects.filter(action="workspace.change")
         ]
+
+
+def test_only_somebody_whom_the_workspace_can_spare_is_offered_to_leave(client, mine, general):
+    """The factory's workspace has an owner already, beside the admin."""
+    with workspace_scope(mine.workspace_id):
+        owner = Membership.objects.get(role=Role.OWNER).user
+
+    def offers():
+        shown = page(client.get(general)).one("section", aria_labelledby="danger")
+        return [a.text for a in shown.all("a") if a["href"].endswith("/leave/")], shown.text
+
+    client.force_login(mine.user)
+    assert offers()[0] == ["Leave…"]
+    client.force_login(owner)
+    links, words = offers()
+    assert links == []
+    assert "transfer the ownership first" in words
+    MembershipFactory(workspace=mine.workspace, role=Role.OWNER)
+    assert offers()[0] == ["Leave…"]
 
 
 def test_name_and_colour_are_changed_and_the_change_is_on_the_trail(me, mine, general):
