@@ -91,7 +91,8 @@ def test_several_agents_are_paused_at_once(browse, otto):
 
     page.get_by_role("button", name="Pause ticked").click()
 
-    expect(page.get_by_role("status").filter(has_text="Paused 1 agent. 1 was left")).to_be_visible()
+    said = page.get_by_role("status").filter(has_text="Paused 1 agent. 1 was paused already.")
+    expect(said).to_contain_text("1 was left as it is: only a running agent can be paused.")
 
 
 def test_the_list_is_filtered_as_one_types(browse, otto):

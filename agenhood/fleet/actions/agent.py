@@ -173,23 +173,51 @@ def fail(agent: Agent, *, reason: str) -> bool:
     return _move(agent, "fail", reason[:200])
 
 
-def move_many(agents: list[Agent], move: Callable[[Agent], bool]) -> tuple[int, int]:
-    """Pause or resume several agents. Returns how many were moved, and how many were refused."""
-    moved = refused = 0
+@dataclass
+class Moved:
+    """How many of several agents were moved, were so `already`, and were left: `in_error`, which a
+    person is to look at one by one, or for the reason that the step has."""
+
+    moved: int = 0
+    already: int = 0
+    in_error: int = 0
+    left: int = 0
+
+
+def pause_many(agents: list[Agent]) -> Moved:
+    return _move_many(agents, pause)
+
+
+def resume_many(agents: list[Agent]) -> Moved:
+    """Resume those that are paused. What stopped one in error is still there, for all we know."""
+    return _move_many(agents, lambda agent: _move(agent, "resume", leave=State.ERROR))
+
+
+def _move_many(agents: list[Agent], move: Callable[[Agent], bool]) -> Moved:
+    found = Moved()
     # in one order, so that two such requests wait for each other instead of deadlocking
     for agent in sorted(agents, key=lambda agent: agent.pk):
         try:
-            moved += move(agent)
+            if move(agent):
+                found.moved += 1
+            else:
+                found.already += 1
         except AgentRefused:
-            refused += 1
-    return moved, refused
+            if agent.state == State.ERROR:
+                found.in_error += 1
+            else:
+                found.left += 1
+    return found
 
 
-def _move(agent: Agent, verb: str, reason: str = "") -> bool:
-    """Compare and set: of two calls at once, one finds the state that it saw, and the other not."""
+def _move(agent: Agent, verb: str, reason: str = "", *, leave: State | None = None) -> bool:
+    """Compare and set: of two calls at once, one finds the state that it saw, and the other not.
+
+    An agent in the state `leave` is refused, though the step could be taken from there.
+    """
     step = _STEPS[verb]
     while agent.state not in step.done:
-        if agent.state not in step.sources:
+        if agent.state not in step.sources or agent.state == leave:
             raise AgentRefused(step.refusal)
         seen, since = agent.state, timezone.now()
         moved = Agent.objects.filter(pk=agent.pk, state=seen).update(

@@ -1,5 +1,6 @@
 """Agents of a workspace: the list, each one's page, and its state."""
 
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -26,8 +27,9 @@ PROJECTS_OFFERED = 200
 STATES = {"running": "Running", "paused": "Paused", "error": "In error", "archived": "Archived"}
 
 
-BULK = {"pause": actions.pause, "resume": actions.resume}
-OUTCOME = ("did", "moved", "left")  # what the list is told by the query string after a bulk action
+BULK = {"pause": actions.pause_many, "resume": actions.resume_many}
+COUNTS = ("moved", "already", "in_error", "left")
+OUTCOME = ("did", *COUNTS)  # what the list is told by the query string after a bulk action
 
 
 @require_safe
@@ -41,7 +43,7 @@ def agent_list(request: MemberRequest) -> HttpResponse:
     if project:
         agents = agents.filter(project=project)
     filters = request.GET.copy()
-    did, moved, left = (filters.pop(name, [""])[-1] for name in OUTCOME)
+    did, *counts = (filters.pop(name, [""])[-1] for name in OUTCOME)
     page = page_by_name(agents, filters)
     columns = columns_of(page.rows)
     context = {
@@ -55,8 +57,7 @@ def agent_list(request: MemberRequest) -> HttpResponse:
         "older_url": page.next,
         "here": filters.urlencode(),
         "did": did if did in BULK else "",
-        "moved": moved if moved.isdecimal() else "",
-        "left": left if left.isdecimal() and left != "0" else "",
+        "outcome": _outcome(counts),
     }
     template = "fleet/agent_list.html" + ("#results" if is_partial(request) else "")
     return render(request, template, context)
@@ -111,8 +112,8 @@ def agent_bulk(request: MemberRequest) -> HttpResponse:
     ids = {pk for pk in map(as_id, request.POST.getlist("agent")) if pk}
     if verb in BULK and ids:
         agents = list(Agent.objects.filter(pk__in=ids))
-        moved, refused = actions.move_many(agents, BULK[verb])
-        back.update({"did": verb, "moved": str(moved), "left": str(refused)})
+        found = asdict(BULK[verb](agents))
+        back.update({"did": verb} | {name: str(found[name]) for name in COUNTS})
     elif verb in BULK:
         back["did"] = verb
     address = reverse("fleet:agent-list", args=[request.workspace.slug])
@@ -173,6 +174,14 @@ def as_id(text: Any) -> UUID | None:
         return UUID(str(text))
     except ValueError:
         return None
+
+
+def _outcome(counts: list[str]) -> dict[str, int] | None:
+    """Return what the query string says came of a bulk action; None where it says nothing."""
+    numbers = [int(text) if text.isdecimal() and len(text) < 6 else None for text in counts]
+    if numbers[0] is None:
+        return None
+    return {name: number or 0 for name, number in zip(COUNTS, numbers, strict=True)}
 
 
 def _move(request: MemberRequest, agent_id: UUID, move: Any) -> HttpResponse:

@@ -6,6 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from agenhood.fleet.actions import agent as actions
 from agenhood.fleet.models import Agent
 from tests.browser.agent_rows import task_at
 from tests.factories import AgentFactory, ConversationFactory, MembershipFactory, ProjectFactory
@@ -133,7 +134,8 @@ def test_agent_list_answers_a_foreign_project_as_an_absent_one(client, mine):
         {"agent__workspace": "x"},
         {"did": "explode", "moved": "1"},
         {"did": "pause", "moved": "<b>"},
-        {"did": "pause", "moved": "9" * 500, "left": "-1"},
+        {"did": "pause", "moved": "9" * 5000, "left": "-1"},
+        {"did": "resume", "moved": "1", "in_error": "²", "already": "<b>"},
     ],
 )
 def test_agent_list_takes_any_query(client, mine, query):
@@ -226,17 +228,39 @@ def test_bulk_pause_moves_what_can_be_and_says_what_was_left(client, mine):
         "archived": "archived",
     }
     assert shown.one(role="status", class_="band").text == (
-        "Paused 1 agent. 2 were left as they are: only a running agent can be paused."
+        "Paused 1 agent. 1 was paused already."
+        " 2 were left as they are: only a running agent can be paused."
     )
     assert shown.one("input", id="agent-search")["value"] == "r"
 
 
-def test_bulk_resume_takes_agents_out_of_error_too(client, mine):
+def test_bulk_resume_leaves_agents_in_error_alone_and_says_so(client, mine):
     agents = [agent(mine, name=state, state=state) for state in Agent.State.values]
 
-    bulk(client, mine, "resume", *agents)
+    response = bulk(client, mine, "resume", *agents)
+    shown = page(client.get(response["Location"]))
 
-    assert set(states(mine.workspace).values()) == {"running", "archived"}
+    assert states(mine.workspace) == {
+        "running": "running",
+        "paused": "running",
+        "error": "error",
+        "archived": "archived",
+    }
+    assert shown.one(role="status", class_="band").text == (
+        "Resumed 1 agent. 1 was running already."
+        " 1 in error was left as it is: see what happened, and resume it on its own page."
+        " 1 was left as it is: an archived agent has to be restored first."
+    )
+
+
+def test_bulk_resume_leaves_an_agent_alone_that_fails_at_the_same_moment(mine):
+    owl = agent(mine, state="paused")
+    with workspace_scope(mine.workspace_id):
+        Agent.objects.filter(pk=owl.pk).update(state="error")
+        found = actions.resume_many([owl])
+
+    assert (found.moved, found.in_error) == (0, 1)
+    assert states(mine.workspace) == {"Owl": "error"}
 
 
 def test_bulk_leaves_agents_of_other_workspaces_alone_and_answers_as_if_there_were_none(
