@@ -16,6 +16,7 @@ from agenhood.fleet.actions.credential import CredentialRefused
 from agenhood.fleet.actions.history import HistoryRefused
 from agenhood.fleet.actions.project import ProjectRefused
 from agenhood.fleet.actions.prompt import PromptRefused
+from workspaces.exports import ExportRefused
 
 # What the actions raise instead of doing what was asked; the message is for the one who asked.
 REFUSALS: tuple[type[Exception], ...] = (
@@ -24,6 +25,7 @@ REFUSALS: tuple[type[Exception], ...] = (
     CredentialRefused,
     HistoryRefused,
     PromptRefused,
+    ExportRefused,
 )
 
 logger = logging.getLogger(__name__)

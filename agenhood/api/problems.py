@@ -15,6 +15,7 @@ TITLES = {
     404: "Nothing here",
     405: "Method not allowed",
     409: "Conflict",
+    410: "No longer here",
     413: "Too large",
     415: "Unsupported media type",
     422: "Invalid input",

@@ -19,3 +19,15 @@ IDEMPOTENT: dict[str, Any] = {
         }
     ]
 }
+
+# The file itself, whatever it is: nothing of ours describes its bytes.
+FILE: dict[str, Any] = {
+    "responses": {
+        200: {
+            "description": "The file",
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+            },
+        }
+    }
+}

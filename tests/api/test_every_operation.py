@@ -7,7 +7,7 @@ The operations come from the API itself: a new one fails here until it has a row
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -91,6 +91,9 @@ ROWS = [
     ),
     Row("DELETE", "/conversations/{conversation_id}", "conversation.delete", status=204),
     Row("DELETE", "/artifacts/{artifact_id}", "artifact.delete", status=204),
+    Row("POST", "/saved-views", "saved_view.create", NAMED | {"query": "state=failed"}, 201),
+    Row("DELETE", "/saved-views/{savedview_id}", "saved_view.delete", status=204),
+    Row("POST", "/exports", "export.request", {"kind": "history", "format": "csv"}, 201),
 ]
 
 
@@ -106,6 +109,8 @@ class World:
         agent = f"/agents/{self.things['acme']['agent']}"
         self.owner.patch(agent, {"driver": "command", "command": "true"})
         self.owner.patch(agent, {"memory_mb": 256})
+        mine = self.owner.post("/saved-views", {"name": "Mine"}).json()["id"]
+        self.things["acme"]["savedview"] = UUID(mine)
 
     @property
     def both(self) -> list[Workspace]:

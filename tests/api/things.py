@@ -21,5 +21,7 @@ def make_things(workspace: Workspace) -> dict[str, UUID]:
         "task": task.pk,
         "prompt": label.prompt_id,
         "artifact": artifact.pk,
+        "savedview": factories.SavedViewFactory(workspace=workspace).pk,
+        "export": factories.ExportFactory(workspace=workspace, kind="history").pk,
         "membership": factories.MembershipFactory(workspace=workspace).pk,
     }

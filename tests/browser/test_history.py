@@ -66,6 +66,45 @@ def test_a_task_is_found_as_one_types_and_read_from_there(browse, otto):
     assert faults(page) == []
 
 
+def test_enter_searches_at_once_and_breaks_no_request_off(browse, otto):
+    page = browse(otto.user, "/w/acme/history/")
+    errors = []
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    field = page.get_by_label("Words in titles, messages and output")
+    field.press_sequentially("kestrel")
+    field.press("Enter")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    field.fill("oak")
+    field.press("Enter")
+    page.get_by_label("Failed", exact=True).check()
+    expect(page).to_have_url(re.compile(r"q=oak.*state=failed"))
+    expect(page.get_by_role("heading", name="No match")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert errors == []
+    expect(page.locator("#notice")).to_be_hidden()
+
+
+def test_events_fit_a_phone(browse, otto):
+    page = browse(otto.user, f"/w/acme/conversations/{otto.birds.conversation_id}/")
+    page.set_viewport_size(PHONE)
+    for event in page.locator(".event > summary").all():
+        number, time = event.locator(".event-number"), event.locator(".event-time")
+        assert abs(number.bounding_box()["y"] - time.bounding_box()["y"]) < 4
+        assert event.bounding_box()["height"] < 56
+        assert time.bounding_box()["height"] < 28
+    assert faults(page) == []
+
+
+def test_a_short_name_of_an_agent_stays_in_one_piece(browse, otto):
+    with workspace_scope(otto.workspace_id):
+        otto.agent.name = "catalogue-check"
+        otto.agent.save(update_fields=["name"])
+    page = browse(otto.user, "/w/acme/history/")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    for name in page.get_by_role("link", name="catalogue-check").all():
+        assert name.bounding_box()["height"] < 32
+
+
 def test_a_view_is_saved_used_and_deleted(browse, otto):
     page = browse(otto.user, "/w/acme/history/?state=failed")
     page.get_by_role("link", name="Save view").click()

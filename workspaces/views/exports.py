@@ -11,12 +11,10 @@ from django.views.decorators.http import require_safe
 
 from accounts.htmx import is_partial
 from accounts.models import User
-from workspaces import files
-from workspaces.audit import record
-from workspaces.downloads import download, read
-from workspaces.exports.jobs import STORAGE
+from workspaces.exports.answer import answer_with_file
 from workspaces.exports.kinds import kind_of, kinds
 from workspaces.exports.models import LINK_HOURS, Export
+from workspaces.files import FileVanished
 from workspaces.models import Membership
 from workspaces.paging import page_by_newest
 from workspaces.permissions import WorkspacePermission, requires
@@ -68,17 +66,9 @@ def export_download(request: MemberRequest, export_id: UUID) -> HttpResponseBase
     if request.method == "HEAD":
         return HttpResponse()
     try:
-        file = files.open_file(STORAGE, export.file)
-    except files.FileVanished:
+        return answer_with_file(export, request.workspace)
+    except FileVanished:
         return _unavailable(request, export, "vanished")
-    record("export.download", export)
-    name = f"{request.workspace.slug}-{export.kind}-{export.created_at:%Y-%m-%d}.{export.format}"
-    return download(
-        read(file),
-        files.safe_name(name, otherwise="export"),
-        size=export.size,
-        close=file.close,
-    )
 
 
 def _own(request: MemberRequest) -> Any:

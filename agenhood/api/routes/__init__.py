@@ -8,9 +8,11 @@ from agenhood.api.routes import (
     audit,
     conversations,
     credentials,
+    exports,
     members,
     projects,
     prompts,
+    saved_views,
     tasks,
     templates,
 )
@@ -24,6 +26,8 @@ ROUTERS: list[tuple[str, Router]] = [
     ("/conversations", conversations.router),
     ("/tasks", tasks.router),
     ("/artifacts", artifacts.router),
+    ("/saved-views", saved_views.router),
+    ("/exports", exports.router),
     ("/members", members.router),
     ("/audit", audit.router),
 ]

@@ -10,7 +10,7 @@ from agenhood.api.access import ApiRequest, allowed
 from agenhood.api.forms import locked
 from agenhood.api.listing import Cursor, Listed, newest_first
 from agenhood.api.problems import Refused
-from agenhood.api.replies import READS, WRITES
+from agenhood.api.replies import FILE, READS, WRITES
 from agenhood.fleet.actions import artifact as actions
 from agenhood.fleet.models import Artifact
 from agenhood.fleet.permissions import FleetPermission
@@ -18,18 +18,6 @@ from workspaces.downloads import download, read
 from workspaces.files import FileVanished, safe_name
 
 router = Router(tags=["Artifacts"])
-
-# The file itself, whatever it is: nothing of ours describes its bytes.
-CONTENT: dict[str, Any] = {
-    "responses": {
-        200: {
-            "description": "The file",
-            "content": {
-                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
-            },
-        }
-    }
-}
 
 
 class ArtifactOut(Schema):
@@ -63,7 +51,7 @@ def get_artifact(request: ApiRequest, artifact_id: UUID) -> Artifact:
     return get_object_or_404(Artifact.objects, pk=artifact_id)
 
 
-@router.get("/{uuid:artifact_id}/content", response=READS, openapi_extra=CONTENT)
+@router.get("/{uuid:artifact_id}/content", response=READS, openapi_extra=FILE)
 @allowed(FleetPermission.ARTIFACT_VIEW)
 def download_artifact(request: ApiRequest, artifact_id: UUID) -> HttpResponseBase:
     artifact = get_object_or_404(Artifact.objects, pk=artifact_id)

@@ -82,7 +82,11 @@ class HistoryForm(forms.Form):
     @property
     def query(self) -> str:
         """Return a valid form's query string, without what was left empty and without a page."""
-        asked = [(name, value) for name, value in self.cleaned_data.items() if value]
+        return self.query_with()
+
+    def query_with(self, **changed: Any) -> str:
+        """Return the query string of the same selection with other values for some fields."""
+        asked = [(name, value) for name, value in (self.cleaned_data | changed).items() if value]
         return urlencode(asked, doseq=True)
 
     @property

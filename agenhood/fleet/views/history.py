@@ -31,12 +31,14 @@ SNIPPET_CHARACTERS = 160
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A task as the list shows it. `title` and `snippet` are pieces of text, hits marked True."""
+    """A task as the list shows it. `title` and `snippet` are pieces of text, hits marked True;
+    `agent_query` narrows what the list shows to the task's agent."""
 
     task: Task
     person: str
     title: list[tuple[str, bool]]
     snippet: list[tuple[str, bool]]
+    agent_query: str
 
     @property
     def cost(self) -> str:
@@ -52,7 +54,7 @@ def history_list(request: MemberRequest) -> HttpResponse:
     if valid:
         page = form.selection.page(request.GET)
         context |= {
-            "rows": _rows(page.rows, form.selection.words),
+            "rows": _rows(page.rows, form),
             "newer_url": page.previous,
             "older_url": page.next,
             "count": form.selection.count(),
@@ -111,7 +113,8 @@ def _asked(request: MemberRequest) -> str:
     return form.query if form.is_valid() else ""
 
 
-def _rows(tasks: list[Any], words: str) -> list[Row]:
+def _rows(tasks: list[Any], form: HistoryForm) -> list[Row]:
+    words = form.selection.words
     people = creators(tasks)
     said = snippets(words, tasks) if words else {}
     return [
@@ -120,6 +123,7 @@ def _rows(tasks: list[Any], words: str) -> list[Row]:
             people[task.created_by_id],
             marked(task.conversation.title, words),
             said.get(task.pk) or [(one_line(task.beginning)[:SNIPPET_CHARACTERS], False)],
+            form.query_with(agent=task.agent_id),
         )
         for task in tasks
     ]

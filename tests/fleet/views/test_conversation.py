@@ -59,6 +59,17 @@ def test_conversation_shows_what_was_asked_what_happened_and_the_result(client, 
     assert desk.membership.user.name in response.text
 
 
+def test_a_tasks_artifacts_can_be_had_as_one_file(client, desk, task):
+    bare = page(client.get(url(desk, "detail", task.conversation_id)))
+    ArtifactFactory(workspace=desk.membership.workspace, task=task)
+    address = reverse("fleet:artifact-zip", args=[desk.membership.workspace.slug, task.pk])
+
+    shown = page(client.get(url(desk, "detail", task.conversation_id)))
+
+    assert [link["href"] for link in shown.all("a") if "ZIP" in link.text] == [address]
+    assert not [link for link in bare.all("a") if "ZIP" in link.text]
+
+
 def test_conversation_shows_nothing_of_its_neighbours(client, desk, other_desk, task):
     desk.ask("A neighbour", "neighbouring", title="Another")
     other_desk.ask("A stranger", "strange")

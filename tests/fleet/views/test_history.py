@@ -1,4 +1,5 @@
 import re
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
@@ -83,6 +84,16 @@ def test_history_takes_its_facets_from_the_address_and_keeps_them_in_its_fields(
     chosen = [o for o in shown.all("option") if "selected" in o.attributes]
     assert [option.text for option in chosen] == [desk.agent.name]
     assert shown.one("input", name="from")["value"] == "2020-01-01"
+
+
+def test_an_agent_in_the_list_narrows_it_and_keeps_what_was_asked_for(client, desk):
+    desk.ask("falcon", title="Right", state=Task.State.FAILED)
+    query = {"q": "falcon", "agent": desk.agent.pk, "state": ["failed", "running"]}
+    for asked in ({"q": "falcon", "state": ["failed", "running"]}, query):
+        shown = page(client.get(url(desk), asked))
+
+        link = shown.one("div", class_="agent").one("a")["href"]
+        assert link == f"{url(desk)}?{urlencode(query, doseq=True)}"
 
 
 def test_history_offers_what_there_is_here_only(client, desk, other_desk):
