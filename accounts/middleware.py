@@ -18,7 +18,10 @@ def sign_in_redirect(request: Any) -> HttpResponse:
     """Lead to sign-in and back to the page: its own address, not that of a fragment in it."""
     if not request.htmx:
         return redirect_to_login(request.get_full_path())
-    page = request.htmx.current_url_abs_path
+    try:
+        page = request.htmx.current_url_abs_path
+    except ValueError:  # the header is no address at all
+        page = None
     if not page or not url_has_allowed_host_and_scheme(page, allowed_hosts=None):
         page = resolve_url(settings.LOGIN_REDIRECT_URL)
     return HttpResponseClientRedirect(redirect_to_login(page).url)

@@ -38,9 +38,11 @@ def allowed(permission: StrEnum) -> Callable[[Callable[..., Any]], Callable[...,
     def decorate(operation: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(operation)
         def guarded(request: Any, *args: Any, **kwargs: Any) -> Any:
-            request.operation = operation.__name__
+            request.operation, request.permission = operation.__name__, permission
             if refusal := _refusal(request, permission):
                 deny(request, refusal)
+            if (replay := getattr(request, "replay", None)) is not None:
+                return replay
             return operation(request, *args, **kwargs)
 
         guarded.permission = permission  # type: ignore[attr-defined]  # a test asks for it

@@ -4,7 +4,6 @@ The key is claimed in the transaction of the create: a second request waits for 
 and then finds its answer, or, if that one failed, its place free.
 """
 
-import hashlib
 import re
 from datetime import timedelta
 from uuid import UUID
@@ -14,6 +13,8 @@ from django.utils import timezone
 
 from agenhood.api.models import IdempotentRequest
 from agenhood.api.problems import Refused
+from workspaces.secrets import KeyDestroyed
+from workspaces.secrets import fingerprint as keyed_fingerprint
 
 HEADER = "Idempotency-Key"
 KEPT = timedelta(days=1)
@@ -31,8 +32,7 @@ def claim(request: HttpRequest, token_id: UUID) -> IdempotentRequest | HttpRespo
     if not KEY.fullmatch(key):
         raise Refused(400, f"{HEADER} is 1 to 200 visible ASCII characters.")
     fingerprint = _fingerprint(request)
-    old = timezone.now() - KEPT
-    IdempotentRequest.objects.filter(created_at__lt=old).delete()
+    forget_old_requests()
     new = IdempotentRequest(token_id=token_id, key=key, fingerprint=fingerprint)
     IdempotentRequest.objects.bulk_create([new], ignore_conflicts=True)
     found = IdempotentRequest.objects.get(token_id=token_id, key=key)
@@ -54,7 +54,15 @@ def keep(claimed: IdempotentRequest, response: HttpResponse) -> None:
     claimed.save(update_fields=["status", "body"])
 
 
+def forget_old_requests() -> None:
+    IdempotentRequest.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
+
+
 def _fingerprint(request: HttpRequest) -> str:
-    digest = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode())
-    digest.update(request.body)
-    return digest.hexdigest()
+    """Return what tells the same request again. With the workspace's key, as the body may hold a
+    secret that a plain hash would let somebody guess."""
+    asked = f"{request.method} {request.get_full_path()}\n".encode()
+    try:
+        return keyed_fingerprint(asked + request.body)
+    except KeyDestroyed:
+        raise Refused(409, f"This workspace's key is destroyed: send no {HEADER}.") from None

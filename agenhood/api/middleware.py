@@ -6,13 +6,14 @@ from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from agenhood.api.idempotency import claim, keep
 from agenhood.api.models import IdempotentRequest
 from agenhood.api.problems import PROBLEM, Refused, problem
 from agenhood.api.rate_limit import RateLimit
 from agenhood.api.refusals import record_refused_operation
+from agenhood.api.streaming import hold_to_token
 from workspaces.audit import acting
 from workspaces.tokens import TokenRefused, token_scope
 
@@ -50,6 +51,8 @@ class ApiMiddleware:
         if response.status_code == 403:
             with acting(request.holder.actor(request)):
                 record_refused_operation(request)
+        if isinstance(response, StreamingHttpResponse):
+            hold_to_token(request, text.strip(), response)
         if response.status_code >= 400 and response["Content-Type"] != PROBLEM:
             return problem(request, response.status_code)  # a page: no such route, or method
         return response
@@ -67,7 +70,7 @@ class ApiMiddleware:
         except Refused as refused:
             return problem(request, refused.status, refused.detail)
         if isinstance(claimed, HttpResponse):
-            return claimed
+            request.replay = claimed  # once the operation has asked whether the token may, still
         response = self.get_response(request)
         if isinstance(claimed, IdempotentRequest) and response.status_code < 400:
             keep(claimed, response)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ class IdempotentRequest(WorkspaceOwned):
         Token, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
     key = models.CharField(max_length=200)
-    fingerprint = models.CharField(max_length=64)  # SHA-256 of method, path and body
+    fingerprint = models.CharField(max_length=64)  # of method, path and body, with a key
     status = models.PositiveSmallIntegerField(null=True)
     body = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -71,3 +71,8 @@ def _raw(program, text):
         content_type="application/json",
         headers={"Authorization": f"Bearer {program.token}"},
     )
+
+
+@pytest.mark.parametrize("query", ["actor=%00", "action=a%00", "target_id=%00", "cursor=%00"])
+def test_a_null_character_is_refused(acme, program, query):
+    assert program(acme).get(f"/audit?{query}").status_code == 422

@@ -153,7 +153,7 @@ def list_agents(
 @router.post("", response={201: AgentOut} | WRITES, openapi_extra=IDEMPOTENT)
 @allowed(FleetPermission.AGENT_EDIT)
 def create_agent(request: ApiRequest, payload: AgentIn) -> Status[Agent]:
-    form = checked(AgentForm(payload.dict()))
+    form = checked(AgentForm(payload.model_dump(mode="json")))
     note = form.cleaned_data["note"]
     return Status(201, actions.create(setup=form.setup(), by=request.person, note=note))
 
@@ -168,7 +168,7 @@ def get_agent(request: ApiRequest, agent_id: UUID) -> Agent:
 @allowed(FleetPermission.AGENT_EDIT)
 def change_agent(request: ApiRequest, agent_id: UUID, payload: AgentChange) -> Agent:
     agent = _agent(agent_id)
-    sent = payload.dict(exclude_unset=True)
+    sent = payload.model_dump(mode="json", exclude_unset=True)
     seen = sent.pop("revision", None) or agent.revision
     form = checked(AgentForm(plain_data(configuration.of_agent(agent)) | sent, instance=agent))
     note = form.cleaned_data["note"]

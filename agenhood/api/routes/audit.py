@@ -1,13 +1,15 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from ninja import Query, Router, Schema
+from ninja import Field, Query, Router, Schema
 
 from agenhood.api.access import ApiRequest, allowed
 from agenhood.api.listing import Cursor, Listed, newest_first
 from agenhood.api.replies import READS
 from workspaces.audit.models import AuditEntry
 from workspaces.permissions import WorkspacePermission
+
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL's text has no such character
 
 router = Router(tags=["Audit trail"])
 
@@ -39,9 +41,9 @@ class AuditEntryOut(Schema):
 class Filters(Schema):
     """All of them exact; none given, all entries."""
 
-    actor: str | None = None
-    action: str | None = None
-    target_id: str | None = None
+    actor: str | None = Field(None, max_length=254, pattern=NO_NUL)
+    action: str | None = Field(None, max_length=60, pattern=NO_NUL)
+    target_id: str | None = Field(None, max_length=64, pattern=NO_NUL)
     outcome: Literal["done", "denied", "failed"] | None = None
 
 

@@ -51,6 +51,8 @@ class Rotation(Schema):
 
 
 class CredentialOut(Schema):
+    """Who may not manage credentials is told their names and what becomes of them, no more."""
+
     id: UUID
     name: str
     kind: Kind
@@ -63,7 +65,13 @@ class CredentialOut(Schema):
     last_used_at: datetime | None
 
     @staticmethod
-    def resolve_last_four(credential: Credential) -> str:
+    def resolve_fields(credential: Credential, context: Any) -> dict[str, Any]:
+        return credential.fields if _manages(context["request"]) else {}
+
+    @staticmethod
+    def resolve_last_four(credential: Credential, context: Any) -> str:
+        if not _manages(context["request"]):
+            return ""
         current = [v for v in credential.versions.all() if v.number == credential.current_version]
         return current[0].last_four if current else ""
 
@@ -148,6 +156,10 @@ def revoke_credential(request: ApiRequest, credential_id: UUID) -> Credential:
 def delete_credential(request: ApiRequest, credential_id: UUID) -> Status[None]:
     actions.delete(_credential(credential_id))
     return Status(204, None)
+
+
+def _manages(request: ApiRequest) -> bool:
+    return request.holder.may(FleetPermission.CREDENTIAL_MANAGE)
 
 
 def _credentials() -> Any:
