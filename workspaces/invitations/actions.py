@@ -26,7 +26,7 @@ class InvitationRefused(Exception):
 def invite(*, email: str, role: Role, by: Membership) -> Invitation:
     """Invite an address to become a member in a role below one's own. Raises InvitationRefused.
 
-    Nobody can accept it yet: give it a secret, by `renew_link`, by `renew_mail`, or by both.
+    Nobody can accept it yet: give it a secret, by `first_link`, by `renew_mail`, or by both.
     """
     email = email.strip().lower()
     _refuse_role(role, by)
@@ -61,9 +61,15 @@ def renew_link(invitation: Invitation, *, by: Membership) -> str:
 
     The invitation is good for another seven days, and the manager vouches for it from now on.
     """
-    secret = _renewed(invitation, "link_digest", by)
+    secret = first_link(invitation, by=by)
     record("invitation.renew", invitation, changes={"link": (None, "replaced")})
     return secret
+
+
+@sensitive_variables()
+def first_link(invitation: Invitation, *, by: Membership) -> str:
+    """Return the link's secret of an invitation just made: `invite` has told the trail of it."""
+    return _renewed(invitation, "link_digest", by)
 
 
 @sensitive_variables()

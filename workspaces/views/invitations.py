@@ -53,7 +53,8 @@ def invitation_create(request: MemberRequest) -> HttpResponse:
             form.add_error("email", str(refused))
         else:
             mailed = mail_is_set_up() and _mail(request, invitation)
-            return _link_page(request, invitation, mailed=mailed)
+            secret = actions.first_link(invitation, by=request.membership)
+            return _link_page(request, invitation, secret, mailed=mailed)
     context = {"form": form, "mails": mail_is_set_up(), "days": actions.DAYS}
     template = "workspaces/invitation_create.html"
     return render(request, template, context, status=422 if posted else 200)
@@ -67,7 +68,8 @@ def invitation_link(request: MemberRequest, invitation_id: UUID) -> HttpResponse
     invitation = _invitation(invitation_id)
     try:
         _refuse_too_many(request)
-        return _link_page(request, invitation)
+        secret = actions.renew_link(invitation, by=request.membership)
+        return _link_page(request, invitation, secret)
     except InvitationRefused as refused:
         return _list_page(request, {invitation.pk: str(refused)})
 
@@ -102,10 +104,9 @@ def invitation_revoke(request: MemberRequest, invitation_id: UUID) -> HttpRespon
 
 @sensitive_variables()
 def _link_page(
-    request: MemberRequest, invitation: Invitation, *, mailed: bool = False
+    request: MemberRequest, invitation: Invitation, secret: str, *, mailed: bool = False
 ) -> HttpResponse:
-    """Show a fresh link in the answer itself, and keep it nowhere. Raises InvitationRefused."""
-    secret = actions.renew_link(invitation, by=request.membership)
+    """Show a fresh link in the answer itself, and keep it nowhere."""
     context = {
         "invitation": invitation,
         "link": link_to(request, secret),
