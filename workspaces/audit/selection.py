@@ -18,6 +18,7 @@ from workspaces.scope import current_scope
 
 FIRST_DAY, LAST_DAY = date(1971, 1, 1), date(2999, 12, 31)
 CHOICES = 200  # that a list offers; what is rarer is typed
+SEARCHED = 2000  # names that a part is looked for in; where there are more, only whole ones are
 
 
 class _Days(forms.DateField):
@@ -49,6 +50,7 @@ class AuditForm(forms.Form):
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         super().__init__({name: str(value).replace("\0", "") for name, value in data.items()})
+        self.takes_whole_names = False  # known once `entries` has been asked
         self.fields["from"] = _Days("From")
         self.fields["to"] = _Days("To")
 
@@ -77,12 +79,15 @@ class AuditForm(forms.Form):
         asked = self.cleaned_data
         entries = AuditEntry.objects.all()
         if asked["actor"]:
-            entries = entries.filter(actor_label=asked["actor"])
+            entries = entries.filter(actor_label__in=self._named("actor_label", asked["actor"]))
         if asked["action"]:
             entries = entries.filter(action=asked["action"])
         if asked["target"]:
-            field = "target_id" if _is_id(asked["target"]) else "target_label"
-            entries = entries.filter(**{field: asked["target"]})
+            if _is_id(asked["target"]):
+                entries = entries.filter(target_id=asked["target"])
+            else:
+                named = self._named("target_label", asked["target"])
+                entries = entries.filter(target_label__in=named)
         if asked["outcome"]:
             entries = entries.filter(outcome=asked["outcome"])
         above, upto = self._bounds()
@@ -91,6 +96,20 @@ class AuditForm(forms.Form):
         if upto is not None:
             entries = entries.filter(number__lte=upto)
         return entries
+
+    def _named(self, column: str, part: str) -> list[str]:
+        """Return the names in a column that a part of one, in any case, means: a whole one itself.
+
+        They are compared here: row security lets no index serve a comparison that may leak, and
+        neither LIKE nor lower() is free of that.
+        """
+        names = used(column, SEARCHED + 1)
+        if len(names) > SEARCHED:
+            self.takes_whole_names = True
+            return [part]
+        if part in names:
+            return [part]
+        return [name for name in names if part.casefold() in name.casefold()]
 
     def _bounds(self) -> tuple[int | None, int | None]:
         """Return the numbers that the days mean, which grow with time: so a page is read from one
@@ -127,8 +146,8 @@ def _is_id(text: str) -> bool:
     return True
 
 
-def used(column: str) -> list[str]:
-    """Return what stands in a column, "action" or "actor_label", of the workspace's trail, sorted.
+def used(column: str, most: int = CHOICES) -> list[str]:
+    """Return what stands in an indexed column of the workspace's trail, sorted, `most` at most.
 
     It jumps from each value to the next in the index, so that a long trail costs no more.
     """
@@ -142,10 +161,10 @@ def used(column: str) -> list[str]:
                      ORDER BY e.{column} LIMIT 1)
               FROM found WHERE found.value IS NOT NULL
         )
-        SELECT value FROM found WHERE value IS NOT NULL LIMIT {CHOICES}
+        SELECT value FROM found WHERE value IS NOT NULL LIMIT %(most)s
     """  # noqa: S608 - the column's name is the caller's, in code
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"here": current_scope().workspace_id})
+        cursor.execute(sql, {"here": current_scope().workspace_id, "most": most})
         return [value for (value,) in cursor.fetchall()]
 
 

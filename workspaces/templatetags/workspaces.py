@@ -67,6 +67,18 @@ def hexadecimal(value: bytes) -> str:
 
 
 @register.filter
+def action_words(action: str) -> str:
+    """Show "agent.restore_revision" as "Agent: restore revision"."""
+    noun, _dot, verb = action.replace("_", " ").partition(".")
+    return f"{noun.capitalize()}: {verb}" if verb else noun.capitalize()
+
+
+@register.filter
+def field_words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+@register.filter
 def audit_value(value: Any) -> str:
     """Show what the audit trail holds of a value: text as it is, the rest in JSON."""
     if value is None or value == "":

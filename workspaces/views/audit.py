@@ -30,6 +30,7 @@ def audit_list(request: MemberRequest) -> HttpResponse:
             "newer_url": page.previous,
             "older_url": page.next,
             "query": form.query,
+            "takes_whole_names": form.takes_whole_names,
         }
     template = "workspaces/audit_list.html"
     if is_partial(request):

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from tests import postgres
 from tests.factories import MembershipFactory, ProjectFactory, WorkspaceFactory
+from tests.pages import page
 from workspaces.audit import Actor, acting, record
 from workspaces.audit.models import AuditEntry
 from workspaces.audit.selection import used
@@ -112,7 +113,11 @@ def test_pages_show_every_row_once(auditor, mine):
         ("actor=bob@acme.test&action=project.resume", {"project.resume"}),
         ("outcome=denied", {"member.remove"}),
         ("target=Falcon", {"project.pause", "project.resume"}),
-        ("target=falc", set()),
+        ("target=falc", {"project.pause", "project.resume"}),
+        ("target=LCO", {"project.pause", "project.resume"}),
+        ("target=fal%25", set()),
+        ("actor=BOB", {"project.pause", "project.resume"}),
+        ("actor=acme.test", {"project.pause", "project.resume", "member.remove"}),
         ("actor=nobody", set()),
     ],
 )
@@ -130,6 +135,44 @@ def test_filters_find_what_they_say(auditor, mine, query, found):
 
     assert set(actions(response)) == found
     assert {entry.workspace_id for entry in response.context["entries"]} <= {mine.workspace_id}
+
+
+def test_a_whole_name_finds_itself_alone(auditor, mine):
+    write(mine.workspace, ["project.pause"], label="ann@acme.test")
+    write(mine.workspace, ["project.resume", "project.edit"], label="joann@acme.test")
+
+    assert actions(auditor.get(address(mine.workspace, "?actor=ann@acme.test"))) == [
+        "project.pause"
+    ]
+    assert len(actions(auditor.get(address(mine.workspace, "?actor=ann@acme")))) == 3
+
+
+def test_among_too_many_names_whole_ones_are_asked_for(auditor, mine, monkeypatch):
+    monkeypatch.setattr("workspaces.audit.selection.SEARCHED", 1)
+    write(mine.workspace, ["project.pause"], label="ann@acme.test")
+
+    part = auditor.get(address(mine.workspace, "?actor=ann"))
+
+    assert actions(part) == []
+    assert "write the whole address or name" in part.text
+    assert actions(auditor.get(address(mine.workspace, "?actor=ann@acme.test"))) == [
+        "project.pause"
+    ]
+
+
+def test_actions_and_fields_are_shown_in_words_and_the_code_is_kept(auditor, mine):
+    project = ProjectFactory(workspace=mine.workspace)
+    with acting(Actor("person", "ann@acme.test")), workspace_scope(mine.workspace_id):
+        changes = {"requires_second_factor": (False, True)}
+        record("agent.restore_revision", project, changes=changes)
+
+    shown = page(auditor.get(address(mine.workspace)))
+
+    row = shown.one(class_="audit").all("li")[0]
+    assert row.one(class_="audit-action").text == "Agent: restore revision"
+    assert row.one("tbody").all("td")[0].text == "Requires second factor"
+    assert "agent.restore_revision" in [code.text for code in row.all("code")]
+    assert shown.one("option", value="agent.restore_revision").text == "Agent: restore revision"
 
 
 def test_an_id_finds_all_that_was_done_to_one_thing(auditor, mine):
