@@ -14,6 +14,7 @@ from accounts.models import User
 from workspaces.exports.answer import answer_with_file
 from workspaces.exports.kinds import kind_of, kinds
 from workspaces.exports.models import LINK_HOURS, Export
+from workspaces.exports.words import in_words
 from workspaces.files import FileVanished
 from workspaces.models import Membership
 from workspaces.paging import page_by_newest
@@ -82,7 +83,7 @@ def _may_read(export: Export, membership: Membership) -> bool:
 
 def _row(export: Export, membership: Membership) -> dict[str, Any]:
     kind = kind_of(export.kind)
-    chosen = [f"{name}: {value}" for name, value in QueryDict(export.query).items() if value]
+    chosen = in_words(QueryDict(export.query))
     return {
         "export": export,
         "label": kind.label if kind else export.kind,
