@@ -29,6 +29,13 @@ def test_a_demo_workspace_has_something_of_everything(db, slug):
         for model in (AgentTemplate, Artifact, Credential, Event, Prompt):
             assert model.objects.exists()
         assert Task.objects.count() > 20
+        for state in (Task.State.RUNNING, Task.State.QUEUED):
+            assert Task.objects.filter(state=state).count() == 1
+        assert Credential.objects.filter(last_used_by__isnull=False).count() >= 2
+        written = Artifact.objects.values_list("created_at__date", flat=True)
+        assert len(set(written)) > 3
+        exit_code = Task.objects.filter(agent__driver="llm", state_reason__contains="exit code")
+        assert not exit_code.exists()
         assert AgentRevision.objects.count() >= Agent.objects.count() == len(CONTENTS[slug].agents)
 
 
@@ -40,3 +47,10 @@ def test_it_is_filled_once(db):
 
         assert not fill(CONTENTS["acme"], by=owner.user)
         assert Task.objects.count() == before
+
+
+def test_the_demo_has_a_picture_that_the_console_shows(db):
+    owner = MembershipFactory(workspace=WorkspaceFactory(slug="acme"), role=Role.OWNER)
+    with workspace_scope(owner.workspace_id, user_id=owner.user_id):
+        fill(CONTENTS["acme"], by=owner.user)
+        assert Artifact.objects.filter(content_type="image/png").exists()

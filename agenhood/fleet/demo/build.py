@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -24,7 +25,16 @@ from agenhood.fleet.demo.content import Prompt as PromptContent
 from agenhood.fleet.forms import ProjectForm
 from agenhood.fleet.forms.agent import AgentForm, plain_data
 from agenhood.fleet.forms.credential import CredentialForm
-from agenhood.fleet.models import Agent, Credential, Event, Project, Prompt, PromptLabel, Task
+from agenhood.fleet.models import (
+    Agent,
+    Artifact,
+    Credential,
+    Event,
+    Project,
+    Prompt,
+    PromptLabel,
+    Task,
+)
 
 DAYS = 30
 KIND = Event.Kind
@@ -47,6 +57,8 @@ def fill(contents: Contents, *, by: User) -> bool:
     templates.save_as_template(Agent.objects.get(name=source), name=name, by=by)
     for work in contents.work:
         _record_work(work, by)
+    _note_uses()
+    _leave_unfinished(contents.work[0], by)
     for agent in contents.agents:
         _move(agent)
     return True
@@ -151,11 +163,43 @@ def _outcome(work: Work, day: int, draw: random.Random) -> Task.State:
     return Task.State.SUCCEEDED
 
 
+def _note_uses() -> None:
+    """Have each credential used by the last task that ended of an agent that was given it."""
+    for agent in Agent.objects.order_by("name"):
+        task = Task.objects.filter(agent=agent).order_by("-created_at").first()
+        given = Credential.objects.filter(
+            Q(pk=agent.provider_credential_id) | Q(grants__agent=agent)
+        )
+        if task is not None:
+            used = given.values("pk")
+            Credential.objects.filter(pk__in=used).update(
+                last_used_at=task.started_at, last_used_by=task
+            )
+
+
+def _leave_unfinished(work: Work, by: User) -> None:
+    """One task at work, and one that waits for it."""
+    agent = Agent.objects.get(name=work.agent)
+    at = timezone.now() - timedelta(minutes=2)
+    conversation = history.start_conversation(agent=agent, title=work.titles[0], by=by, at=at)
+    running = history.add_task(conversation, text=work.asked[0], by=by, at=at)
+    history.start_task(running, at=at + timedelta(seconds=1))
+    history.append_events(running, list(_events(work, "", at, Task.State.RUNNING))[:3])
+    history.add_task(conversation, text=work.asked[-1], by=by, at=at + timedelta(minutes=1))
+
+
 REASONS = {
     Task.State.FAILED: "The command ended with exit code 1.",
     Task.State.TIMED_OUT: "It took longer than its wall time of 600 seconds.",
     Task.State.CANCELLED: "Cancelled by a member.",
 }
+OVERLOADED = "The model's provider answered 529 (overloaded) three times."
+
+
+def _reason(task: Task, state: Task.State) -> str:
+    if state == Task.State.FAILED and task.agent.driver == Agent.Driver.LLM:
+        return OVERLOADED
+    return REASONS.get(state, "")
 
 
 def _run(
@@ -163,14 +207,15 @@ def _run(
 ) -> None:
     history.start_task(task, at=at + timedelta(seconds=1))
     reply = work.replies[turn % len(work.replies)]
-    history.append_events(task, _events(work, reply, at, state))
+    reason = _reason(task, state)
+    history.append_events(task, _events(work, reply, at, state, reason))
     succeeded = state == Task.State.SUCCEEDED
     tokens = (draw.randint(800, 9000), draw.randint(80, 900)) if task.agent.model else (0, 0)
     history.finish_task(
         task,
         state=state,
         output=reply if succeeded else "",
-        reason=REASONS.get(state, ""),
+        reason=reason,
         input_tokens=tokens[0],
         output_tokens=tokens[1],
         cost_micros=tokens[0] * 3 + tokens[1] * 15,
@@ -178,10 +223,14 @@ def _run(
     )
     if succeeded:
         for path, content in work.files.items():
-            artifacts.store(task, path, BytesIO(content.encode()))
+            data = content.encode() if isinstance(content, str) else content
+            stored = artifacts.store(task, path, BytesIO(data))
+            Artifact.objects.filter(pk=stored.pk).update(created_at=at + timedelta(seconds=6))
 
 
-def _events(work: Work, reply: str, at: datetime, state: Task.State) -> Iterator[NewEvent]:
+def _events(
+    work: Work, reply: str, at: datetime, state: Task.State, reason: str = ""
+) -> Iterator[NewEvent]:
     def after(seconds: int) -> datetime:
         return at + timedelta(seconds=seconds)
 
@@ -189,12 +238,12 @@ def _events(work: Work, reply: str, at: datetime, state: Task.State) -> Iterator
     yield NewEvent(KIND.MESSAGE, "I look at what there is first.", {"role": "agent"}, after(2))
     yield NewEvent(KIND.TOOL_CALL, work.command, {"tool": work.tool}, after(3))
     failed = state != Task.State.SUCCEEDED
-    data = {"tool": work.tool, "exit_code": int(failed)}
+    data = {"tool": work.tool, "exit_code": int(failed and reason != OVERLOADED)}
     yield NewEvent(KIND.TOOL_RESULT, work.output, data, after(4))
     for path in work.files if not failed else ():
         yield NewEvent(KIND.FILE_CHANGE, path, {"change": "created"}, after(6))
     if failed:
-        yield NewEvent(KIND.ERROR, REASONS[state], at=after(8))
+        yield NewEvent(KIND.ERROR, reason, at=after(8))
     else:
         yield NewEvent(KIND.MESSAGE, reply, {"role": "agent"}, after(8))
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from agenhood.fleet.demo.chart import bars
+
 
 @dataclass(frozen=True)
 class Key:
@@ -46,7 +48,7 @@ class Work:
     titles: list[str]
     asked: list[str]
     replies: list[str]
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str | bytes] = field(default_factory=dict)
     tool: str = "run_shell"
     command: str = "ls"
     output: str = ""
@@ -260,6 +262,7 @@ ACME = Contents(
             files={
                 "report.txt": "312 checked\n3 without a weight\nA-17\nA-88\nA-101\n",
                 "report.json": '{"checked": 312, "without_weight": ["A-17", "A-88", "A-101"]}\n',
+                "weights.png": bars([12, 31, 64, 88, 71, 33, 13]),
             },
             command="python3 check_catalogue.py --strict",
             output="\x1b[32mok\x1b[0m 309\n\x1b[31mmissing\x1b[0m 3\n",
