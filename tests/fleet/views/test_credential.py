@@ -695,3 +695,25 @@ def test_another_workspaces_credential_is_not_there(client, mine, name):
         assert ask(url(name, mine, theirs.credential)).status_code == 404
     with workspace_scope(theirs.workspace_id):
         assert CredentialVersion.objects.exclude(sealed=None).count() == 1
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.AUDITOR])
+def test_who_manages_no_credentials_sees_neither_its_end_nor_its_user(client, db, role):
+    mine = MembershipFactory(role=role)
+    credential = CredentialFactory(
+        workspace=mine.workspace, kind="password", fields={"user": "bob-at-the-door"}
+    )
+    CredentialVersionFactory(
+        workspace=mine.workspace, credential=credential, secret=b"swordfish-of-the-door-0007"
+    )
+    client.force_login(mine.user)
+    slug = mine.workspace.slug
+
+    for address in (
+        reverse("fleet:credential-list", args=[slug]),
+        reverse("fleet:credential-detail", args=[slug, credential.pk]),
+    ):
+        text = client.get(address).text
+        assert credential.name in text
+        assert "0007" not in text
+        assert "bob-at-the-door" not in text
