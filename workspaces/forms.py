@@ -41,7 +41,7 @@ class OwnershipTransferForm(forms.Form):
     Who has none, signing in by a passkey or single sign-on, must have done so a moment ago.
     """
 
-    new_owner = forms.ModelChoiceField(Membership.objects.none())
+    new_owner = forms.ModelChoiceField(Membership.objects.none(), empty_label="Choose a member…")
     password = forms.CharField(
         label="Your password",
         strip=False,

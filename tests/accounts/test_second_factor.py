@@ -217,6 +217,7 @@ def test_changes_can_be_confirmed_with_a_code_too(person):
     asked = client.get(APP + "remove/")
     ways = [a["href"] for a in page(client.get(asked["Location"])).all("a")]
     assert any(way.startswith("/sign-in/again/code/?next=") for way in ways)
+    assert "/account/" in ways
     again = client.post("/sign-in/again/code/", {"code": code(key, periods=1), "next": APP})
 
     assert (again.status_code, again["Location"]) == (302, APP)

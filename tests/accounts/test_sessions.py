@@ -56,6 +56,10 @@ def test_sessions_are_listed_with_the_current_one_first(browser, person, strange
     here, _elsewhere = browser(person), browser(person, CHROME)
 
     assert listed(here) == ["Firefox on Linux This one", "Chrome on Windows"]
+    rows = page(here.get(ACCOUNT)).one("section", id="sessions").one("tbody").all("tr")
+    seen = [row.one("td", **{"data-label": "Last seen"}).text for row in rows]
+    assert seen[0] == "Now"
+    assert "UTC" in seen[1]
 
 
 def test_session_is_ended_from_another_one(browser, person):
