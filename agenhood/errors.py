@@ -1,6 +1,14 @@
 """Error answers that Django's own views do not give."""
 
-from django.http import HttpRequest, HttpResponse, HttpResponseServerError
+from collections.abc import Callable
+
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    HttpResponseServerError,
+)
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
@@ -19,3 +27,23 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Something broke, perhaps what every page's context is made of: it gets the id and no more."""
     context = {"request_id": current_request_id()}
     return HttpResponseServerError(render_to_string("500.html", context))
+
+
+class NotAllowedPageMiddleware:
+    """Gives an empty "method not allowed" a page, for a person who opens where a form was sent.
+
+    The innermost, so that the page is made in the workspace's scope like any other.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        is_bare = isinstance(response, HttpResponseNotAllowed) and not response.content
+        is_opened = request.method == "GET" and request.headers.get("HX-Request") != "true"
+        if not is_bare or not is_opened or not request.accepts("text/html"):
+            return response
+        page = render(request, "405.html", status=405)
+        page["Allow"] = response["Allow"]
+        return page

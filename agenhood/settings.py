@@ -100,6 +100,7 @@ MIDDLEWARE = [
     "accounts.middleware.SignInRequiredMiddleware",
     "accounts.middleware.TimeZoneMiddleware",
     "workspaces.middleware.WorkspaceMiddleware",
+    "agenhood.errors.NotAllowedPageMiddleware",
 ]
 
 ROOT_URLCONF = "agenhood.urls"

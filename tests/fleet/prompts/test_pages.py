@@ -472,3 +472,12 @@ def test_a_preview_that_would_be_too_long_says_so(client, mine):
 @pytest.mark.parametrize("number", [0, 4, 10**30])
 def test_a_preview_of_no_version_is_not_found(client, mine, triage, number):
     assert client.post(url("version-preview", mine, triage, number)).status_code == 404
+
+
+def test_where_only_a_form_goes_a_person_finds_a_page(client, mine, triage):
+    opened = client.get(url("archive", mine, triage), headers={"Accept": "text/html"})
+
+    assert (opened.status_code, opened["Allow"]) == (405, "POST")
+    assert "This address is no page" in page(opened).text
+    for headers in (FRAGMENT, {"Accept": "application/json"}):
+        assert client.get(url("archive", mine, triage), headers=headers).content == b""
