@@ -150,6 +150,8 @@
     }));
   });
 
+  let restored = null;
+
   function restoreDraft() {
     const draft = JSON.parse(sessionStorage.getItem(DRAFT) ?? "null");
     if (!draft || !user) return;
@@ -163,9 +165,52 @@
       if (field?.matches?.(TYPED)) field.value = value;
     }
     form.elements[draft.fields[0][0]]?.focus?.();
+    restored = form;
     showNotice("Your session had ended. What you typed is back on the page, but not saved yet.", { calm: true });
   }
   restoreDraft();
+
+  // --- leaving a form that is not saved ---------------------------------------------------------
+
+  // Forms that store what is typed into them. A password is asked for again anyway.
+  const STORES = "form[method=post]:not([data-bulk], [data-signs-out], [data-stores-nothing], .entrance form)";
+  const unsaved = new Set(); // forms that somebody changed, until they are sent
+
+  function differs(field) {
+    if (["hidden", "submit", "button"].includes(field.type) || field.autocomplete === "current-password") return false;
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.type === "file") return field.files.length > 0;
+    if (field.localName !== "select") return field.value !== field.defaultValue;
+    const first = [...field.options].some((option) => option.defaultSelected) || field.multiple ? null : field.options[0];
+    return [...field.options].some((option) => option.selected !== (option.defaultSelected || option === first));
+  }
+
+  // What came back with errors is the form's own text now, and still saved nowhere.
+  const isUnsaved = (form) => form.isConnected && (cameBack(form) || [...form.elements].some(differs));
+  const cameBack = (form) => Boolean(find("[aria-invalid=true], .conflict", form));
+
+  const begin = (form) => form?.matches(STORES) && unsaved.add(form);
+  begin(restored);
+  all(STORES).filter(cameBack).forEach(begin);
+  document.addEventListener("input", ({ target }) => begin(target.form));
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (!event.defaultPrevented) unsaved.delete(event.detail.elt.closest("form"));
+  });
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    const leaves = detail.xhr.getResponseHeader("HX-Redirect"); // to sign in: what was typed is kept
+    if (!detail.successful && !leaves && detail.requestConfig.verb !== "get") begin(detail.elt.closest("form"));
+  });
+  document.addEventListener("htmx:load", ({ detail }) => {
+    [detail.elt, ...all("form", detail.elt)].filter((one) => one.matches(STORES) && cameBack(one)).forEach(begin);
+  });
+  document.addEventListener("submit", (event) => {
+    if (!event.defaultPrevented && event.target.method === "post") unsaved.delete(event.target);
+    if (event.target.hasAttribute("data-signs-out")) unsaved.clear();
+  });
+  addEventListener("pagehide", () => unsaved.clear());
+  addEventListener("beforeunload", (event) => {
+    if ([...unsaved].some(isUnsaved)) event.preventDefault();
+  });
 
   // --- workspace picker -------------------------------------------------------------------------
 
