@@ -32,8 +32,9 @@ def test_a_demo_workspace_has_something_of_everything(db, slug):
         for state in (Task.State.RUNNING, Task.State.QUEUED):
             assert Task.objects.filter(state=state).count() == 1
         assert Credential.objects.filter(last_used_by__isnull=False).count() >= 2
-        written = Artifact.objects.values_list("created_at__date", flat=True)
+        written = list(Artifact.objects.order_by("pk").values_list("created_at__date", flat=True))
         assert len(set(written)) > 3
+        assert written == sorted(written)
         exit_code = Task.objects.filter(agent__driver="llm", state_reason__contains="exit code")
         assert not exit_code.exists()
         assert AgentRevision.objects.count() >= Agent.objects.count() == len(CONTENTS[slug].agents)

@@ -55,8 +55,7 @@ def fill(contents: Contents, *, by: User) -> bool:
         _set_up(agent, by)
     source, name = contents.template
     templates.save_as_template(Agent.objects.get(name=source), name=name, by=by)
-    for work in contents.work:
-        _record_work(work, by)
+    _record_work(contents.work, by)
     _note_uses()
     _leave_unfinished(contents.work[0], by)
     for agent in contents.agents:
@@ -136,19 +135,29 @@ def _move(agent: AgentContent) -> None:
         agents.fail(stored, reason=agent.reason)
 
 
-def _record_work(work: Work, by: User) -> None:
-    """Spread an agent's conversations over the last month, the last task a little while ago."""
-    agent = Agent.objects.get(name=work.agent)
-    draw = random.Random(work.agent)  # noqa: S311 - the same demo each time
+def _record_work(works: list[Work], by: User) -> None:
+    """Spread the agents' conversations over the last month, in the order of their times."""
+    # Seeded: the same demo each time.
+    draws = {work.agent: random.Random(work.agent) for work in works}  # noqa: S311
     now = timezone.now()
-    for day in range(DAYS, -1, -3):
-        started = now - timedelta(days=day, minutes=draw.randint(20, 500))
-        title = work.titles[(DAYS - day) // 3 % len(work.titles)]
-        conversation = history.start_conversation(agent=agent, title=title, by=by, at=started)
-        for turn in range(draw.randint(1, len(work.asked))):
-            at = started + timedelta(minutes=6 * turn)
-            task = history.add_task(conversation, text=work.asked[turn], by=by, at=at)
-            _run(task, work, turn, at, _outcome(work, day, draw), draw)
+    begun = [
+        (now - timedelta(days=day, minutes=draws[work.agent].randint(20, 500)), day, place)
+        for day in range(DAYS, -1, -3)
+        for place, work in enumerate(works)
+    ]
+    for started, day, place in sorted(begun):
+        work = works[place]
+        _converse(work, day, started, draws[work.agent], by)
+
+
+def _converse(work: Work, day: int, started: datetime, draw: random.Random, by: User) -> None:
+    agent = Agent.objects.get(name=work.agent)
+    title = work.titles[(DAYS - day) // 3 % len(work.titles)]
+    conversation = history.start_conversation(agent=agent, title=title, by=by, at=started)
+    for turn in range(draw.randint(1, len(work.asked))):
+        at = started + timedelta(minutes=6 * turn)
+        task = history.add_task(conversation, text=work.asked[turn], by=by, at=at)
+        _run(task, work, turn, at, _outcome(work, day, draw), draw)
 
 
 def _outcome(work: Work, day: int, draw: random.Random) -> Task.State:
