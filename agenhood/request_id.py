@@ -4,11 +4,15 @@ An id that a client sends is not taken over: it would let anybody write into the
 """
 
 import logging
+import re
 import secrets
 from collections.abc import Callable
 from contextvars import ContextVar
 
 from django.http import HttpRequest, HttpResponseBase
+
+# An invitation's link, and one that sets a password, open something for whoever reads them.
+SECRET_IN_ADDRESS = re.compile(r"(/invitations/open/|/password/reset/key/)[^\s/?]+")
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
@@ -32,6 +36,9 @@ class LogFilter(logging.Filter):
         record.request_id = _request_id.get()
         if record.levelno < logging.ERROR:
             record.exc_info = None  # a refusal is no fault: one line says it
+        message = record.getMessage()
+        if SECRET_IN_ADDRESS.search(message):
+            record.msg, record.args = SECRET_IN_ADDRESS.sub(r"\1…", message), ()
         return True
 
 

@@ -27,7 +27,11 @@ class InvitationForm(forms.Form):
         role.initial = Role.VIEWER.value
 
     def clean_email(self) -> str:
-        return str(self.cleaned_data["email"]).strip().lower()
+        email = str(self.cleaned_data["email"]).strip().lower()
+        # An address with a character that nobody sees would read as somebody else's.
+        if not email.isprintable():
+            raise ValidationError("An address has no invisible characters.")
+        return email
 
 
 class NewcomerForm(forms.Form):

@@ -434,3 +434,15 @@ def test_a_mail_names_its_own_workspace_only(client, admin):
 
     assert "Acme" in mail.outbox[0].body
     assert "Globex" not in mail.outbox[0].body + mail.outbox[0].subject
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\u202e", "\u00ad"])
+def test_an_address_that_reads_as_another_is_refused(client, admin, hidden):
+    client.force_login(admin.user)
+    address = reverse("workspaces:invitation-create", args=[admin.workspace.slug])
+
+    answer = client.post(address, PAT | {"email": f"pat@example.test{hidden}"})
+
+    assert answer.status_code == 422
+    with workspace_scope(admin.workspace_id):
+        assert not Invitation.objects.exists()
