@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import CharField, Count, Exists, F, Value, Window
+from django.db.models import Case, CharField, Count, Exists, F, Q, Value, When, Window
 from django.urls import reverse
 from django.utils import timezone
 
@@ -23,13 +23,17 @@ FAILED = [Task.State.FAILED, Task.State.TIMED_OUT]
 
 @home.tile("Running now", "fleet/_tile_running.html", FleetPermission.HISTORY_VIEW, order=10)
 def running(request: MemberRequest) -> dict[str, Any]:
-    states = Task.objects.unfinished().values("state").annotate(number=Count("pk"))
-    counts = dict(states.order_by().values_list("state", "number"))
-    tasks = _newest(Task.objects.filter(state=Task.State.RUNNING))[:ROWS] if counts else []
+    """Both numbers stand beside each row, the running ones first: one statement for all of it."""
+    is_running, is_queued = Q(state=Task.State.RUNNING), Q(state=Task.State.QUEUED)
+    unfinished = Task.objects.unfinished().annotate(
+        running=Window(Count("pk", filter=is_running)),
+        queued=Window(Count("pk", filter=is_queued)),
+    )
+    rows = list(_newest(unfinished, Case(When(is_running, 0), default=1))[:ROWS])
     return {
-        "running": counts.get(Task.State.RUNNING, 0),
-        "queued": counts.get(Task.State.QUEUED, 0),
-        "tasks": [(task, meters_of(task)) for task in tasks],
+        "running": rows[0].running if rows else 0,
+        "queued": rows[0].queued if rows else 0,
+        "tasks": [(task, meters_of(task)) for task in rows if task.state == Task.State.RUNNING],
     }
 
 
@@ -120,7 +124,7 @@ def _way(
     return "", who
 
 
-def _newest(tasks: Any) -> Any:
-    """Newest first, without the texts, which may be long."""
+def _newest(tasks: Any, *first: Any) -> Any:
+    """Newest first, or by `first` before that; without the texts, which may be long."""
     related = tasks.select_related("agent", "conversation").defer("input", "output")
-    return related.order_by("-pk")
+    return related.order_by(*first, "-pk")

@@ -1,26 +1,11 @@
 """How far a running task is from the limits of its agent."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from django.utils import timezone
 
 from agenhood.fleet.models import Task
-
-CLOSE = 80  # percent, from which a meter warns
-
-
-@dataclass(frozen=True, slots=True)
-class Meter:
-    """`value` of `limit`, in words and as a number of percent."""
-
-    label: str
-    words: str
-    percent: int
-
-    @property
-    def is_close(self) -> bool:
-        return self.percent >= CLOSE
+from workspaces.meters import Meter, meter
 
 
 def meters_of(task: Task) -> list[Meter]:
@@ -31,17 +16,13 @@ def meters_of(task: Task) -> list[Meter]:
         return []
     tokens = task.input_tokens + task.output_tokens
     found = [
-        _meter("Tokens", tokens, agent.max_tokens, f"{tokens:,} of {agent.max_tokens:,} tokens")
+        meter("Tokens", tokens, agent.max_tokens, f"{tokens:,} of {agent.max_tokens:,} tokens")
     ]
     if task.started_at:
         ran = (timezone.now() - task.started_at) // timedelta(seconds=1)
         words = f"{_duration(ran)} of {_duration(agent.wall_seconds)}"
-        found.append(_meter("Time", ran, agent.wall_seconds, words))
+        found.append(meter("Time", ran, agent.wall_seconds, words))
     return found
-
-
-def _meter(label: str, value: int, limit: int, words: str) -> Meter:
-    return Meter(label, words, max(0, min(100, value * 100 // limit)))
 
 
 def _duration(seconds: int) -> str:

@@ -88,6 +88,26 @@ def test_home_counts_and_lists_what_runs(client, mine, owl):
     assert "Kestrel" not in response.text
 
 
+def test_home_counts_what_waits_while_nothing_runs(client, mine, owl):
+    elsewhere()
+    tasks(owl, timedelta(minutes=3), *["queued"] * 7)
+
+    response = get(client, mine)
+
+    assert "0 running, 7 waiting" in tile(response, "Running now").text
+    assert rows(response, "Running now") == []
+
+
+def test_home_lists_what_runs_before_newer_ones_that_wait(client, mine, owl):
+    tasks(owl, timedelta(minutes=9), "running", title="Night watch")
+    tasks(owl, timedelta(minutes=3), *["queued"] * 7)
+
+    response = get(client, mine)
+
+    assert "1 running, 7 waiting" in tile(response, "Running now").text
+    assert rows(response, "Running now") == ["Night watch"]
+
+
 def test_home_lists_what_failed_within_a_day(client, mine, owl):
     elsewhere()
     tasks(owl, timedelta(hours=25), "failed", title="Too old")
@@ -312,14 +332,16 @@ def test_activity_is_drawn_without_styles_and_told_in_a_table(client, mine, owl)
 
 
 def test_home_takes_as_many_statements_for_little_as_for_much(client, mine, owl):
+    owner = MembershipFactory(workspace=mine.workspace, role=Role.OWNER)
+    client.force_login(owner.user)  # whose home has all of the tiles
     counts = []
     for _ in range(2):
         for days in range(12):
             tasks(owl, timedelta(days=days), "succeeded", "failed", "running", "queued")
         needing_more(mine)
-        get(client, mine)
+        get(client, owner)
         with CaptureQueriesContext(connection) as queries:
-            get(client, mine)
+            get(client, owner)
         counts.append(len(statements(queries)))
 
     assert counts[0] == counts[1] <= MOST_STATEMENTS - SAVEPOINT

@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from workspaces import home
+from workspaces import home, limits  # noqa: F401 - limits adds its tile
 from workspaces.models import Membership
 from workspaces.permissions import WorkspacePermission, requires
 from workspaces.requests import MemberRequest
