@@ -179,7 +179,7 @@ def test_states_that_the_pages_have(browse, otto):
 
 
 def test_a_filter_that_makes_no_sense_and_a_role_that_may_not(browse, otto):
-    page = browse(otto.user, "/w/acme/history/?from=yesterday", refusals=[422, 403])
+    page = browse(otto.user, "/w/acme/history/?from=2026-12-31&to=2026-01-01", refusals=[422, 403])
     expect(page.get_by_role("heading", name="This cannot be looked for")).to_be_visible()
     assert faults(page) == []
 
