@@ -95,6 +95,19 @@ def test_several_agents_are_paused_at_once(browse, otto):
     expect(said).to_contain_text("1 was left as it is: only a running agent can be paused.")
 
 
+@pytest.mark.parametrize("name", ["detail", "revisions", "compare"])
+def test_an_agents_menu_opens_within_a_phone(browse, otto, name):
+    page = browse(otto.user, pages(otto)[name], viewport=PHONE)
+    page.get_by_text("More", exact=True).click()
+    expect(page.get_by_role("link", name="Save as a template")).to_be_visible()
+
+    box = page.locator(".more-panel").bounding_box()
+
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= PHONE["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
 def test_the_list_is_filtered_as_one_types(browse, otto):
     page = browse(otto.user, "/w/acme/agents/")
     page.get_by_label("Search agents").fill("kest")
