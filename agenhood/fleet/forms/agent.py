@@ -289,6 +289,12 @@ class AgentForm(forms.ModelForm):
         rows = [row for row in rows if row["credential"] or row["variable"]]
         return rows + [{"credential": "", "variable": ""}] * BLANK_ROWS
 
+    def has_typed_secrets(self) -> bool:
+        """Whether a secret value was typed, which the page that comes back does not have."""
+        value = (self["secrets"].value() or []) if self.is_bound else []
+        rows = value.values() if isinstance(value, dict) else [row.get("value") for row in value]
+        return any(rows)
+
     def secret_rows(self) -> Iterable[dict[str, Any]]:
         """Stored ones first. What was typed as a value never comes back to the page."""
         value = self["secrets"].value() or []

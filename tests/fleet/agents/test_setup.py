@@ -91,6 +91,16 @@ def test_create_stores_all_of_it_and_the_first_revision(client, mine, parts):
         assert revision.configuration["secrets"] == {"PAGER_KEY": 1}
 
 
+@pytest.mark.parametrize(("value", "told"), [(SECRET, True), ("", False)])
+def test_only_who_typed_a_secret_is_told_to_type_it_anew(client, mine, parts, value, told):
+    sent = parts.form(name="", **{"secret-variable": ["", ""], "secret-value": [value, ""]})
+
+    refused = client.post(url("create", mine), sent)
+
+    assert refused.status_code == 422
+    assert ("type those anew" in refused.text) is told
+
+
 def test_a_secret_value_is_sealed_and_on_no_page(client, mine, parts):
     secret = {"secret-variable": ["PAGER_KEY"], "secret-value": [SECRET]}
     client.post(url("create", mine), parts.form(**secret))
