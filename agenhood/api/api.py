@@ -31,10 +31,14 @@ REFUSALS: tuple[type[Exception], ...] = (
 logger = logging.getLogger(__name__)
 
 DESCRIPTION = """\
-Everything that the console's pages do, for programs. A token names its workspace; it may what its
-scopes say and the role of its person or service account allows now. Errors are
-`application/problem+json`. A create with an `Idempotency-Key` is done once, however often it is
-sent within a day.
+Programs use this API to do what people do on the console's pages.
+
+Each request carries a token, which belongs to one workspace. A request is allowed if the token's
+scopes include the permission, and if the role of its person or service account has it at that
+moment.
+
+Errors are sent as `application/problem+json`. A create that is sent with an `Idempotency-Key` is
+done only once, even if it is sent again within a day.
 """
 
 

@@ -20,10 +20,10 @@ def docs(request: HttpRequest) -> HttpResponse:
     """Show every operation with what it takes and answers. For whoever is signed in."""
     document = api.get_openapi_schema(path_params={})
     context = {
-        "info": document["info"],
+        "description": [_pieces(text) for text in document["info"]["description"].split("\n\n")],
         "groups": _groups(document),
         "schemas": [
-            {"name": name, "fields": _fields(schema)}
+            {"name": name, "label": _label(name), "fields": _fields(schema)}
             for name, schema in sorted(document["components"]["schemas"].items())
         ],
     }
@@ -39,9 +39,13 @@ def _groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
                     "method": method.upper(),
                     "path": path,
                     "summary": operation["summary"],
-                    "description": operation.get("description", ""),
+                    "description": _pieces(operation.get("description", "")),
                     "parameters": [
-                        parameter | {"type": _type(parameter["schema"])}
+                        parameter
+                        | {
+                            "type": _type(parameter["schema"]),
+                            "description": _pieces(parameter.get("description", "")),
+                        }
                         for parameter in operation.get("parameters", [])
                     ],
                     "takes": _body(operation.get("requestBody", {})),
@@ -55,10 +59,24 @@ def _groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return groups
 
 
-def _body(described: dict[str, Any]) -> str:
+def _body(described: dict[str, Any]) -> dict[str, str]:
+    """Return the schema of a body, in words and by its name, if it has one of its own."""
     for media in described.get("content", {}).values():
-        return _type(media.get("schema", {}))
-    return ""
+        schema = media.get("schema", {})
+        return {"label": _type(schema), "name": str(schema.get("$ref", "")).rpartition("/")[2]}
+    return {}
+
+
+def _label(name: str) -> str:
+    """Return "page of ProjectOut" for the list that is called "Listed_ProjectOut_"."""
+    item = name.removeprefix("Listed_").removesuffix("_")
+    return f"page of {item}" if item != name else name
+
+
+def _pieces(text: str) -> list[tuple[str, bool]]:
+    """Return a text in pieces, with True for those that stand between backticks."""
+    pieces = enumerate(text.replace("\n", " ").split("`"))
+    return [(piece, number % 2 == 1) for number, piece in pieces if piece]
 
 
 def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
@@ -68,7 +86,7 @@ def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
             "name": name,
             "type": _type(field),
             "required": name in needed,
-            "description": field.get("description", ""),
+            "description": _pieces(field.get("description", "")),
         }
         for name, field in schema.get("properties", {}).items()
     ]
@@ -77,7 +95,7 @@ def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
 def _type(schema: dict[str, Any]) -> str:
     """Return a JSON schema in a few words: "list of AgentOut", "string (uuid) or null"."""
     if "$ref" in schema:
-        return str(schema["$ref"]).rpartition("/")[2]
+        return _label(str(schema["$ref"]).rpartition("/")[2])
     for either in ("anyOf", "oneOf"):
         if either in schema:
             return " or ".join(_type(one) for one in schema[either])
