@@ -158,6 +158,7 @@ def test_a_button_on_a_page_of_a_suspended_workspace_changes_nothing(browse, oli
 
     expect(page.get_by_role("heading", name="Nothing was changed")).to_be_visible()
     page.get_by_role("link", name="Back to Acme").click()
+    page.get_by_role("link", name="Projects").click()
     expect(page.get_by_role("link", name="Harrier")).to_be_visible()
 
 
