@@ -127,7 +127,11 @@ def test_a_query_without_a_workspace_raises(sides: Sides, name: str) -> None:
 def test_the_database_alone_refuses_a_query_without_a_workspace(
     without_managers: None, name: str
 ) -> None:
-    """Vectors 10, 53: the database raises too, where no rows would read as "there are none"."""
+    """Vectors 10, 53: the database raises too, where no rows would read as "there are none".
+
+    With rows: of a table that it knows to be empty the server may ask nothing.
+    """
+    make_sides()
     read, _expected = READS[name]
 
     with pytest.raises(ProgrammingError, match="no active workspace"):

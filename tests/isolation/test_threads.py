@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, connections
 from django.http import HttpResponse
 from django.test import AsyncClient, AsyncRequestFactory
@@ -289,7 +290,7 @@ def test_an_early_return_leaves_the_scope(acme):
 def middleware_answer(view, member, path=None):
     """Run an async view inside the workspace middleware, as Django does under ASGI."""
     request = AsyncRequestFactory().get(path or f"/w/{member.workspace.slug}/")
-    request.user, request.session, request.htmx = member.user, {}, True
+    request.user, request.session, request.htmx = member.user, SessionStore(), True
     middleware = WorkspaceMiddleware(async_to_sync(view))
     return middleware(request)
 
