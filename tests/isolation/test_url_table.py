@@ -195,6 +195,7 @@ def shared_world(django_db_setup: None, django_db_blocker: Any) -> Iterator[Worl
 def world(shared_world: World) -> World:
     """The shared data, as it was built, whatever the test before did to it."""
     shared_world.restore()
+    connection.queries_log.clear()  # it is full one day, and then says so
     return shared_world
 
 
