@@ -46,7 +46,7 @@ WIDER_THAN_THE_WINDOW = """() => {
 
 
 def faults(page: Page) -> list[str]:
-    """Return what is wrong with the page as it is now, on a desk and on a phone, light and dark.
+    """Return what is wrong with the page as it is now, on a desk, light and dark, and on a phone.
 
     Leaves the page on a desk, in the colours of its system.
     """
@@ -55,7 +55,10 @@ def faults(page: Page) -> list[str]:
         page.set_viewport_size(size)
         found += _located(page, where, page.evaluate(SMALL_TARGETS))
         found += _located(page, where, page.evaluate(WIDER_THAN_THE_WINDOW))
-        for colours, rules in [("light", None), ("dark", COLOUR_RULES)]:
+        themes: list[tuple[Any, Any]] = [("light", None)]
+        if size == DESKTOP:
+            themes.append(("dark", COLOUR_RULES))
+        for colours, rules in themes:
             page.emulate_media(color_scheme=colours, reduced_motion="reduce")
             found += _located(page, f"{where}, {colours}", _axe(page, rules))
     page.emulate_media(color_scheme="null", reduced_motion="null")
