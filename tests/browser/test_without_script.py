@@ -56,7 +56,8 @@ def test_the_picker_is_a_page_that_leads_to_the_same_section(plain, olive):
 def test_a_project_from_its_making_to_its_end(plain):
     page = plain("/w/acme/")
 
-    page.get_by_role("link", name="New project").click()
+    page.get_by_role("link", name="Projects").click()
+    page.get_by_role("link", name="New project").first.click()
     page.get_by_role("button", name="Create project").click()  # the browser's own check is off
     page.get_by_label("Name").fill("Harrier")
     page.get_by_role("button", name="Create project").click()
