@@ -1,6 +1,5 @@
 """What makes a request under /api/v1/ one of a token: before sessions, cookies and pages."""
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -21,8 +20,6 @@ PREFIX = "/api/v1/"
 # Of the API's own addresses those that need no token: they tell of no workspace.
 PUBLIC = {PREFIX + "openapi.json", PREFIX + "docs"}
 LIMIT = RateLimit(per_second=10, burst=100)
-
-logger = logging.getLogger(__name__)
 
 
 class ApiMiddleware:

@@ -4,16 +4,14 @@ import re
 from typing import Any
 
 from workspaces.audit import record_denied
+from workspaces.audit.refusals import target_of
 
 VERB_AND_NOUN = re.compile(r"(?P<verb>[a-z]+)_(?P<noun>[a-z_]+)")
 
 
 def record_refused_operation(request: Any) -> None:
     """Record a 403, whose scope has ended. As in pages, the target is what the address names."""
-    kind, target_id = "", ""
-    for name, value in request.resolver_match.kwargs.items():
-        if name.endswith("_id"):
-            kind, target_id = name.removesuffix("_id"), str(value)
+    kind, target_id = target_of(request.resolver_match.kwargs)
     record_denied(
         request.holder.workspace.pk,
         _action(request.operation),

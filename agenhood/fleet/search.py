@@ -93,7 +93,7 @@ class Selection:
         newer = start if backwards and start else FIRST_ID
         older = start if not backwards and start else LAST_ID
         ordering = "oldest" if backwards else "newest"
-        found = RawSQL(FIND, self._asked(newer, older, ordering, wanted))  # noqa: S611
+        found = RawSQL(FIND, self._asked(newer, older, ordering, wanted))  # noqa: S611 - fixed SQL
         rows: QuerySet[Task] = Task.objects.filter(pk__in=found)
         return rows
 

@@ -1,5 +1,6 @@
 """What the trail says of a request that was refused in a workspace."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.urls import Resolver404, resolve
@@ -17,10 +18,7 @@ def record_refusal(request: Any) -> None:
         match = request.resolver_match or resolve(request.path_info)
     except Resolver404:
         return
-    kind, target_id = "", ""
-    for name, value in match.kwargs.items():
-        if name.endswith("_id"):
-            kind, target_id = name.removesuffix("_id"), str(value)
+    kind, target_id = target_of(match.kwargs)
     record_denied(
         request.workspace.pk,
         action_of(match.view_name),
@@ -28,6 +26,12 @@ def record_refusal(request: Any) -> None:
         target_kind=kind,
         target_id=target_id,
     )
+
+
+def target_of(named: Mapping[str, Any]) -> tuple[str, str]:
+    """Return kind and id of the last thing that an address names, "" and "" of none."""
+    ids = [name for name in named if name.endswith("_id")]
+    return (ids[-1].removesuffix("_id"), str(named[ids[-1]])) if ids else ("", "")
 
 
 def action_of(view_name: str) -> str:

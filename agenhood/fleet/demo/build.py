@@ -138,7 +138,7 @@ def _move(agent: AgentContent) -> None:
 def _record_work(works: list[Work], by: User) -> None:
     """Spread the agents' conversations over the last month, in the order of their times."""
     # Seeded: the same demo each time.
-    draws = {work.agent: random.Random(work.agent) for work in works}  # noqa: S311
+    draws = {work.agent: random.Random(work.agent) for work in works}  # noqa: S311 - a demo
     now = timezone.now()
     begun = [
         (now - timedelta(days=day, minutes=draws[work.agent].randint(20, 500)), day, place)
