@@ -173,7 +173,7 @@ class WorkspaceOwned(models.Model):
     class Meta:
         abstract = True
         base_manager_name = "objects"
-        constraints = [WorkspaceIsolation()]
+        constraints: ClassVar[list[models.BaseConstraint]] = [WorkspaceIsolation()]
 
     def adopt(self) -> None:
         """Fill in the active workspace, or raise WorkspaceMismatch if the row is of another."""
