@@ -13,7 +13,8 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import include, path
 
-from agenhood.fleet.models import Project, ProjectQuerySet
+from agenhood.fleet.models import Project
+from agenhood.fleet.models.project import ProjectQuerySet
 from agenhood.fleet.paging import page_by_name
 from agenhood.fleet.permissions import FleetPermission
 from agenhood.urls import urlpatterns as console
