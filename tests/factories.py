@@ -17,19 +17,23 @@ from agenhood.fleet.models import (
     AgentRevision,
     AgentSecret,
     AgentTemplate,
+    Approval,
     Artifact,
     Conversation,
     Credential,
     CredentialGrant,
     CredentialVersion,
     Event,
+    ModelPrice,
     Project,
     Prompt,
     PromptLabel,
     PromptVersion,
     SavedView,
+    Schedule,
     SearchDocument,
     Task,
+    Transcript,
 )
 from workspaces.audit import record
 from workspaces.audit.models import AuditEntry, AuditHead
@@ -338,6 +342,43 @@ class ArtifactFactory(WorkspaceOwnedFactory):
     size = 0
     sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     content_type = "text/plain"
+
+
+class ScheduleFactory(WorkspaceOwnedFactory):
+    class Meta:
+        model = Schedule
+
+    agent = factory.SubFactory(AgentFactory, workspace=factory.SelfAttribute("..workspace"))
+    name = factory.Sequence("schedule-{}".format)
+    input = "Count the birds."
+    cron = "0 9 * * 1-5"
+    acts_as = factory.SubFactory(UserFactory)
+
+
+class ApprovalFactory(WorkspaceOwnedFactory):
+    class Meta:
+        model = Approval
+
+    task = factory.SubFactory(TaskFactory, workspace=factory.SelfAttribute("..workspace"))
+    call = factory.Sequence("call-{}".format)
+    tool = "run_shell"
+    arguments = factory.Dict({"command": "ls"})
+
+
+class TranscriptFactory(WorkspaceOwnedFactory):
+    class Meta:
+        model = Transcript
+
+    task = factory.SubFactory(TaskFactory, workspace=factory.SelfAttribute("..workspace"))
+
+
+class ModelPriceFactory(WorkspaceOwnedFactory):
+    class Meta:
+        model = ModelPrice
+
+    model = factory.Sequence("model-{}".format)
+    input_micros = 3_000_000
+    output_micros = 15_000_000
 
 
 class SavedViewFactory(WorkspaceOwnedFactory):

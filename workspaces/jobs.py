@@ -18,6 +18,7 @@ which run it is, for rows to compare with.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -149,22 +150,10 @@ class WorkspaceJob:
         Raises NoActiveWorkspace outside a workspace's scope, and TypeError for an argument that is
         no id, or when a person's permission is to be asked and the scope is nobody's.
         """
-        scope = current_scope(connections[DEFAULT_DB_ALIAS])
-        if self.permission is not None and scope.user_id is None:
+        actor_id = current_scope(connections[DEFAULT_DB_ALIAS]).user_id
+        if self.permission is not None and actor_id is None:
             raise TypeError(f"{self.name} is done on behalf of a person: enter the scope as one")
-        arguments = {name: _id(name, value) for name, value in ids.items()}
-        workspace = str(scope.workspace_id)
-        return tasks.configure_task(
-            name=self.name,
-            # On the scope's own connection, also in a worker, whose queue has others.
-            job_manager=JobManager(DjangoConnector(alias=DEFAULT_DB_ALIAS)),
-            queue=self.queue,
-            priority=max(-_waiting(workspace), LOWEST_PRIORITY),
-        ).defer(
-            workspace_id=workspace,
-            actor_id=str(scope.user_id) if scope.user_id else None,
-            **arguments,
-        )
+        return queue_job(self.name, queue=self.queue, actor_id=actor_id, **ids)
 
     def _run(
         self, context: JobContext, /, workspace_id: str, actor_id: str | None, **ids: Any
@@ -211,6 +200,35 @@ class WorkspaceJob:
                 return
             about = self._at_end(job, outcome == "denied", **ids) if self._at_end else None
             record(self.name, about, outcome=outcome, reason=reason)
+
+
+def queue_job(
+    name: str,
+    *,
+    queue: str,
+    actor_id: UUID | None,
+    at: datetime | None = None,
+    **ids: UUID | int,
+) -> int:
+    """Queue a job by its name, for those who may not import it; `defer` is for all others.
+
+    It is done on behalf of `actor_id`, whoever the scope's person is, and not before `at`. Returns
+    its number. Raises NoActiveWorkspace, and TypeError for an argument that is no id.
+    """
+    workspace = str(current_scope(connections[DEFAULT_DB_ALIAS]).workspace_id)
+    arguments = {argument: _id(argument, value) for argument, value in ids.items()}
+    return tasks.configure_task(
+        name=name,
+        # On the scope's own connection, also in a worker, whose queue has others.
+        job_manager=JobManager(DjangoConnector(alias=DEFAULT_DB_ALIAS)),
+        queue=queue,
+        priority=max(-_waiting(workspace), LOWEST_PRIORITY),
+        schedule_at=at,
+    ).defer(
+        workspace_id=workspace,
+        actor_id=str(actor_id) if actor_id else None,
+        **arguments,
+    )
 
 
 def workspace_job(
@@ -331,11 +349,12 @@ def _id(name: str, value: object) -> str | int:
 
 
 def _waiting(workspace_id: str) -> int:
-    """Return how many jobs of a workspace wait already."""
+    """Return how many jobs of a workspace wait already, those for later left out."""
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM procrastinate_jobs"
-            " WHERE status = 'todo' AND args ->> 'workspace_id' = %s",
+            " WHERE status = 'todo' AND args ->> 'workspace_id' = %s"
+            " AND (scheduled_at IS NULL OR scheduled_at <= now())",
             [workspace_id],
         )
         return int(cursor.fetchone()[0])

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.urls import reverse
@@ -54,6 +54,19 @@ class Workspace(models.Model):
         help_text="Members without one are asked to set it up before they may enter.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    # What it may have at most, set by the platform. Tokens and spend: no limit where there is none.
+    max_running_tasks = models.PositiveIntegerField(
+        "tasks at once", default=4, db_default=4, validators=[MinValueValidator(1)]
+    )
+    max_queued_tasks = models.PositiveIntegerField(
+        "tasks in the queue", default=1000, db_default=1000
+    )
+    max_tokens_per_day = models.PositiveBigIntegerField("tokens per day", null=True, blank=True)
+    max_tokens_per_month = models.PositiveBigIntegerField("tokens per month", null=True, blank=True)
+    max_cents_per_day = models.PositiveBigIntegerField("US cents per day", null=True, blank=True)
+    max_cents_per_month = models.PositiveBigIntegerField(
+        "US cents per month", null=True, blank=True
+    )
 
     class Meta:
         ordering = ["name", "id"]

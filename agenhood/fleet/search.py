@@ -28,7 +28,7 @@ WORDS_LENGTH = 200
 BEGINNING = 300  # characters of a task's input that its row in a list may show
 FIRST_ID, LAST_ID = UUID(int=0), UUID(int=(1 << 128) - 1)
 
-UNFINISHED = {Task.State.QUEUED, Task.State.RUNNING}
+UNFINISHED = set(Task.UNFINISHED)
 FIND = "SELECT fleet_find_tasks(%s, %s::tsquery, %s, %s, %s, %s, %s)"
 COUNT = "SELECT count(*) FROM fleet_find_tasks(%s, %s::tsquery, %s, %s, %s, %s, %s)"
 

@@ -18,23 +18,29 @@ from agenhood.fleet.models.history import (
 )
 from agenhood.fleet.models.project import Project
 from agenhood.fleet.models.prompt import Prompt, PromptLabel, PromptVersion
+from agenhood.fleet.models.run import Approval, ModelPrice, Transcript
+from agenhood.fleet.models.schedule import Schedule
 
 __all__ = [
     "Agent",
     "AgentRevision",
     "AgentSecret",
     "AgentTemplate",
+    "Approval",
     "Artifact",
     "Conversation",
     "Credential",
     "CredentialGrant",
     "CredentialVersion",
     "Event",
+    "ModelPrice",
     "Project",
     "Prompt",
     "PromptLabel",
     "PromptVersion",
     "SavedView",
+    "Schedule",
     "SearchDocument",
     "Task",
+    "Transcript",
 ]

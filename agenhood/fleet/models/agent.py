@@ -40,7 +40,9 @@ class AgentQuerySet(ScopedQuerySet["Agent"]):
 class Agent(WorkspaceOwned):
     """A long-lived worker that runs tasks inside its own sandbox.
 
-    Its fields are its configuration now; each saved configuration is an AgentRevision, too.
+    Its fields are its configuration now; each saved configuration is an AgentRevision, too. Limits
+    are for one task; `max_attempts` counts its first, `output_schema` is the JSON Schema that an
+    answer is checked against, if any.
     `tools` is a list of {"name", "ask_first"}, `network_hosts` of host names, `environment` has
     the plain values by name. Agents are archived, never deleted: history speaks of them.
     """
@@ -88,12 +90,17 @@ class Agent(WorkspaceOwned):
     wall_seconds = models.PositiveIntegerField(default=600, validators=_between(5, 86_400))
     max_iterations = models.PositiveIntegerField(default=25, validators=_between(1, 500))
     max_tokens = models.PositiveIntegerField(default=100_000, validators=_between(1000, 10_000_000))
+    max_cost_cents = models.PositiveIntegerField(
+        default=500, db_default=500, validators=_between(1, 1_000_000)
+    )
+    max_attempts = models.PositiveIntegerField(default=2, db_default=2, validators=_between(1, 5))
     memory_mb = models.PositiveIntegerField(default=512, validators=_between(64, 65_536))
     max_processes = models.PositiveIntegerField(default=64, validators=_between(1, 1024))
     disk_mb = models.PositiveIntegerField(default=512, validators=_between(16, 102_400))
     network_allowed = models.BooleanField(default=False)
     network_hosts = models.JSONField(default=list, blank=True)
     environment = models.JSONField(default=dict, blank=True)
+    output_schema = models.JSONField(null=True, blank=True)
     state = models.CharField(max_length=8, choices=State, default=State.RUNNING, editable=False)
     state_reason = models.CharField(max_length=200, blank=True, editable=False)
     state_since = models.DateTimeField(auto_now_add=True)

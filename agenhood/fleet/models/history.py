@@ -9,6 +9,7 @@ from django.db import models
 
 from agenhood.fleet.models.agent import Agent
 from agenhood.fleet.models.project import Project
+from agenhood.fleet.models.schedule import Schedule
 from workspaces.database.constraints import FoundBySearch, SameWorkspace
 from workspaces.managers import ScopedManager, ScopedQuerySet
 from workspaces.models import WorkspaceOwned
@@ -40,22 +41,27 @@ class Conversation(WorkspaceOwned):
 
 class TaskQuerySet(ScopedQuerySet["Task"]):
     def unfinished(self) -> "TaskQuerySet":
-        return self.filter(state__in=[Task.State.QUEUED, Task.State.RUNNING])
+        return self.filter(state__in=Task.UNFINISHED)
 
 
 class Task(WorkspaceOwned):
     """One unit of work in a conversation. Newest first is by id, which begins with the time.
 
-    Costs are in millionths of a US dollar.
+    Costs are in millionths of a US dollar. `attempt` fences: what runs the task writes only while
+    it is still the attempt that it began. `job` is the number of the queued job that will run it or
+    does; a queued task without one waits until its workspace's or its agent's others have ended.
     """
 
     class State(models.TextChoices):
         QUEUED = "queued"
         RUNNING = "running"
+        WAITING = "waiting", "Waiting for approval"
         SUCCEEDED = "succeeded"
         FAILED = "failed"
         CANCELLED = "cancelled"
         TIMED_OUT = "timed_out", "Timed out"
+
+    UNFINISHED: ClassVar[list[str]] = [State.QUEUED, State.RUNNING, State.WAITING]
 
     conversation = models.ForeignKey(
         Conversation, models.CASCADE, db_constraint=False, db_index=False, related_name="tasks"
@@ -83,6 +89,30 @@ class Task(WorkspaceOwned):
     input_tokens = models.PositiveBigIntegerField(default=0)
     output_tokens = models.PositiveBigIntegerField(default=0)
     cost_micros = models.PositiveBigIntegerField(default=0)
+    # The key of the form that submitted it, so that a second sending adds no second task.
+    submission = models.UUIDField(null=True, editable=False)
+    retry_of = models.PositiveIntegerField(null=True, editable=False)  # a number, as this one's
+    schedule = models.ForeignKey(
+        Schedule,
+        models.SET_NULL,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="tasks",
+        editable=False,
+    )
+    job = models.BigIntegerField(null=True, editable=False)
+    worker = models.CharField(max_length=100, blank=True, db_default="", editable=False)
+    cancel_requested_at = models.DateTimeField(null=True, editable=False)
+    cancel_requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        editable=False,
+    )
+    is_stopped_by_force = models.BooleanField(default=False, db_default=False, editable=False)
 
     objects: ClassVar[Any] = ScopedManager.from_queryset(TaskQuerySet)()
 
@@ -92,12 +122,24 @@ class Task(WorkspaceOwned):
             SameWorkspace("conversation", on_delete="CASCADE"),
             SameWorkspace("agent"),
             SameWorkspace("project"),
+            SameWorkspace("schedule", on_delete="SET NULL"),
             models.UniqueConstraint(
                 fields=["workspace", "conversation", "number"], name="fleet_task_number"
             ),
+            models.UniqueConstraint(
+                fields=["workspace", "submission"], name="fleet_task_submission"
+            ),
             models.CheckConstraint(
                 condition=models.Q(
-                    state__in=["queued", "running", "succeeded", "failed", "cancelled", "timed_out"]
+                    state__in=[
+                        "queued",
+                        "running",
+                        "waiting",
+                        "succeeded",
+                        "failed",
+                        "cancelled",
+                        "timed_out",
+                    ]
                 ),
                 name="fleet_task_state",
             ),
@@ -108,6 +150,17 @@ class Task(WorkspaceOwned):
             models.Index(fields=["workspace", "project", "-id"], name="fleet_task_project"),
             models.Index(fields=["workspace", "state", "-id"], name="fleet_task_state_newest"),
             models.Index(fields=["workspace", "created_by", "-id"], name="fleet_task_person"),
+            # The queue, in its order: few rows, however long the history.
+            models.Index(
+                fields=["workspace", "agent", "id"],
+                condition=models.Q(state__in=["queued", "running", "waiting"]),
+                name="fleet_task_unfinished",
+            ),
+            models.Index(
+                fields=["workspace", "schedule", "-id"],
+                condition=models.Q(schedule__isnull=False),
+                name="fleet_task_schedule",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,1 @@
+"""What runs agents' tasks: the worker's jobs, drivers, and the sandbox. No views."""
