@@ -16,7 +16,7 @@ which run it is, for rows to compare with.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -153,7 +153,7 @@ class WorkspaceJob:
         actor_id = current_scope(connections[DEFAULT_DB_ALIAS]).user_id
         if self.permission is not None and actor_id is None:
             raise TypeError(f"{self.name} is done on behalf of a person: enter the scope as one")
-        return queue_job(self.name, queue=self.queue, actor_id=actor_id, **ids)
+        return queue_job(self.name, ids, queue=self.queue, actor_id=actor_id)
 
     def _run(
         self, context: JobContext, /, workspace_id: str, actor_id: str | None, **ids: Any
@@ -204,11 +204,11 @@ class WorkspaceJob:
 
 def queue_job(
     name: str,
+    ids: Mapping[str, UUID | int],
     *,
     queue: str,
     actor_id: UUID | None,
     at: datetime | None = None,
-    **ids: UUID | int,
 ) -> int:
     """Queue a job by its name, for those who may not import it; `defer` is for all others.
 
