@@ -64,7 +64,7 @@ class Sandbox(Protocol):
         should_kill: Callable[[], bool],
         most_output: int = 10_000_000,
     ) -> Finished:
-        """Run a program in the agent's directory until it ends. Nothing that it started outlives it.
+        """Run a program in the agent's directory until it ends; what it started ends with it.
 
         `on_output` is called with "stdout" or "stderr" and a piece, in this thread. The two
         questions are asked five times a second: `should_end` has it told to end (SIGTERM),
