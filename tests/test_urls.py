@@ -87,6 +87,13 @@ ROLES = {
     FleetPermission.ARTIFACT_DELETE: {Role.OWNER, Role.ADMIN},
     FleetPermission.HISTORY_EDIT: {Role.OWNER, Role.ADMIN, Role.OPERATOR},
     FleetPermission.HISTORY_DELETE: {Role.OWNER, Role.ADMIN},
+    FleetPermission.TASK_RUN: {Role.OWNER, Role.ADMIN, Role.OPERATOR},
+    FleetPermission.SCHEDULE_VIEW: EVERYBODY - {Role.AUDITOR},
+    FleetPermission.SCHEDULE_EDIT: {Role.OWNER, Role.ADMIN, Role.OPERATOR},
+    FleetPermission.PRICE_VIEW: EVERYBODY - {Role.AUDITOR},
+    FleetPermission.PRICE_EDIT: {Role.OWNER, Role.ADMIN},
+    FleetPermission.AGENT_FILES_VIEW: EVERYBODY - {Role.AUDITOR},
+    FleetPermission.AGENT_FILES_EDIT: {Role.OWNER, Role.ADMIN, Role.OPERATOR},
 }
 
 ADDRESSES = addresses()

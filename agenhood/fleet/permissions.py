@@ -21,6 +21,13 @@ class FleetPermission(StrEnum):
     ARTIFACT_DELETE = "artifact.delete"
     HISTORY_EDIT = "history.edit"  # titles of conversations, and which are archived
     HISTORY_DELETE = "history.delete"
+    TASK_RUN = "task.run"  # submit, cancel, retry, and answer what an agent asks first
+    SCHEDULE_VIEW = "schedule.view"
+    SCHEDULE_EDIT = "schedule.edit"
+    PRICE_VIEW = "price.view"
+    PRICE_EDIT = "price.edit"
+    AGENT_FILES_VIEW = "agent_files.view"
+    AGENT_FILES_EDIT = "agent_files.edit"
 
 
 READERS = [Role.OWNER, Role.ADMIN, Role.OPERATOR, Role.VIEWER]
@@ -40,3 +47,10 @@ grant(FleetPermission.ARTIFACT_VIEW, to=READERS)
 grant(FleetPermission.ARTIFACT_DELETE, to=[Role.OWNER, Role.ADMIN])
 grant(FleetPermission.HISTORY_EDIT, to=EDITORS)
 grant(FleetPermission.HISTORY_DELETE, to=[Role.OWNER, Role.ADMIN])
+grant(FleetPermission.TASK_RUN, to=EDITORS)
+grant(FleetPermission.SCHEDULE_VIEW, to=READERS)
+grant(FleetPermission.SCHEDULE_EDIT, to=EDITORS)
+grant(FleetPermission.PRICE_VIEW, to=READERS)
+grant(FleetPermission.PRICE_EDIT, to=[Role.OWNER, Role.ADMIN])
+grant(FleetPermission.AGENT_FILES_VIEW, to=READERS)
+grant(FleetPermission.AGENT_FILES_EDIT, to=EDITORS)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Max
@@ -16,7 +17,7 @@ from django.utils import timezone
 from accounts.models import User
 from agenhood.fleet.hostile import one_line
 from agenhood.fleet.ids import first_id_at
-from agenhood.fleet.models import Agent, Conversation, Event, SearchDocument, Task
+from agenhood.fleet.models import Agent, Conversation, Event, Schedule, SearchDocument, Task
 from workspaces.audit import record
 
 EVENT_CHARACTERS = 1_000_000  # of one event's text; what an agent says beyond is not kept
@@ -52,11 +53,19 @@ def start_conversation(
 
 
 def add_task(
-    conversation: Conversation, *, text: str, by: User, at: datetime | None = None
+    conversation: Conversation,
+    *,
+    text: str,
+    by: User,
+    at: datetime | None = None,
+    submission: UUID | None = None,
+    retry_of: int | None = None,
+    schedule: Schedule | None = None,
 ) -> Task:
     """Queue the conversation's next task, for its agent as it is configured now.
 
-    Raises HistoryRefused in an archived conversation.
+    Raises HistoryRefused in an archived conversation, and IntegrityError for a submission that has
+    been made.
     """
     locked = _locked(conversation)
     if locked.archived_at is not None:
@@ -72,6 +81,9 @@ def add_task(
         agent_revision=agent.revision,
         created_by=by,
         created_at=at or timezone.now(),
+        submission=submission,
+        retry_of=retry_of,
+        schedule=schedule,
     )
     task.id = _id_at(task.created_at, task.id) if at is not None else task.id
     task.save(force_insert=True)
