@@ -1,6 +1,8 @@
 """What the database really holds, seen past row security: to prove that nothing was changed."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -14,6 +16,67 @@ TRAIL = {"workspaces_auditentry", "workspaces_audithead"}
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
 
 Row = tuple[str, str]
+
+
+# To read all of it after each request would take as long as the request. A statement that might
+# change a table counts, even one that is rolled back: sequences know no transactions.
+WATCH = """
+CREATE SCHEMA watched;
+GRANT USAGE ON SCHEMA watched TO PUBLIC;
+CREATE SEQUENCE watched.statements;
+SELECT nextval('watched.statements');
+CREATE FUNCTION watched.count() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM nextval('watched.statements');
+    RETURN NULL;
+END
+$$;
+"""
+WATCH_TABLE = """
+CREATE TRIGGER zz_watched AFTER INSERT OR UPDATE OR DELETE ON {table}
+    FOR EACH STATEMENT EXECUTE FUNCTION watched.count()
+"""
+UNWATCH = "DROP SCHEMA IF EXISTS watched CASCADE"
+
+
+@contextmanager
+def watched(connection: psycopg.Connection[Any]) -> Iterator["Watched"]:
+    """Watch all tables for a block."""
+    connection.execute(UNWATCH)
+    connection.execute(WATCH)
+    try:
+        for (table,) in connection.execute(TABLES).fetchall():
+            connection.execute(WATCH_TABLE.format(table=table))
+        yield Watched(connection)
+    finally:
+        connection.execute(UNWATCH)
+
+
+class Watched:
+    """Reads what is stored as `stored()` does, but only when something might have changed."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection = connection
+        self._read: dict[frozenset[str], tuple[int, set[Row]]] = {}
+
+    def stored(self, *, but: set[str]) -> set[Row]:
+        statements = self._statements()
+        key = frozenset(but)
+        read = self._read.get(key)
+        if read is None or read[0] != statements:
+            read = self._read[key] = statements, stored(self.connection, but=but)
+        return read[1]
+
+    def restore(self, rows: set[Row], *, but: set[str]) -> None:
+        """As `restore()`, for rows that were read without the tables `but`."""
+        if self.stored(but=but) == rows and not trail(self.connection):
+            return
+        restore(self.connection, rows)
+        self._read = {frozenset(but): (self._statements(), rows)}
+
+    def _statements(self) -> int:
+        query = "SELECT last_value FROM watched.statements"
+        return int(self.connection.execute(query).fetchone()[0])  # type: ignore[index]
 
 
 def stored(connection: psycopg.Connection[Any], *, but: set[str] = BOOKKEEPING) -> set[Row]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.core import ratelimit
+from django.db.models.functions import Lower
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -15,6 +16,7 @@ from workspaces.models import Membership
 from workspaces.permissions import WorkspacePermission, requires
 from workspaces.requests import MemberRequest
 from workspaces.roles import Role
+from workspaces.tokens.models import Token
 from workspaces.views.member_tabs import member_tabs
 
 
@@ -47,6 +49,11 @@ def member_remove(request: MemberRequest, membership_id: Any) -> HttpResponse:
     context = {
         "membership": member,
         "error": actions.locked_reason(member, by=request.membership),
+        "known_tokens": Token.objects.live()
+        .filter(created_by=member.user_id, service_account__disabled_at=None)
+        .exclude(service_account=None)
+        .select_related("service_account")
+        .order_by(Lower("service_account__name"), "pk"),
     }
     if request.method == "POST":
         try:

@@ -16,6 +16,7 @@ AGENT = {
     "revision": "2",
     **dict.fromkeys(LIMITS, "100"),
     "max_tokens": "1000",
+    "max_attempts": "2",
 }
 
 

@@ -5,8 +5,15 @@ import pytest
 from allauth.account.internal.flows import login
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory
+from tests.factories import (
+    MembershipFactory,
+    ServiceAccountFactory,
+    TokenFactory,
+    UserFactory,
+    WorkspaceFactory,
+)
 from tests.pages import error_at, page
 from workspaces.models import Membership
 from workspaces.provisioning import suspend
@@ -268,6 +275,26 @@ def test_removed_member_is_out_of_this_workspace_at_once_and_of_no_other(
     assert role_of(elsewhere) == Role.VIEWER
     assert their_client.get(workspace.get_absolute_url()).status_code == 404
     assert their_client.get(elsewhere.workspace.get_absolute_url()).status_code == 200
+
+
+def test_removal_names_the_tokens_of_service_accounts_that_the_member_may_know(
+    client, workspace, enter
+):
+    enter(Role.ADMIN)
+    member = MembershipFactory(workspace=workspace)
+    account = ServiceAccountFactory(workspace=workspace, name="deploy")
+    disabled = ServiceAccountFactory(workspace=workspace, name="old", disabled_at=timezone.now())
+    of_account = {"workspace": workspace, "membership": None, "service_account": account}
+    by_member = {**of_account, "created_by": member.user}
+    TokenFactory(**by_member, name="night build")
+    TokenFactory(**by_member, name="revoked one", revoked_at=timezone.now())
+    TokenFactory(**{**by_member, "service_account": disabled}, name="useless")
+    TokenFactory(**of_account, name="somebody else's")
+    TokenFactory(workspace=workspace, membership=member, name="personal")
+
+    main = page(client.get(url("member-remove", workspace, member))).one("main")
+
+    assert [item.text.split(" agh_")[0] for item in main.all("li")] == ["deploy: night build"]
 
 
 def test_second_removal_finds_nobody(client, workspace, enter):
