@@ -349,5 +349,6 @@ LOGGING = {
             "propagate": False,
         },
         "procrastinate": {"level": "WARNING"},  # workspaces.jobs says in a line how a job ended
+        "httpx2": {"level": "WARNING"},  # a line for each request to a model, with its address
     },
 }

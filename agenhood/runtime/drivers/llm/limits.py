@@ -1,0 +1,76 @@
+"""What a task may take of its model: requests, tokens and money.
+
+It is counted from the task's own messages, so that it counts on after the task waited.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelResponse,
+)
+from pydantic_ai.usage import RequestUsage
+
+from agenhood.runtime.drivers.llm.failures import Ended
+from agenhood.runtime.prices import cost_micros
+from agenhood.runtime.run import Run
+
+CHARACTERS_A_TOKEN = 4  # where a server does not count
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    requests: int
+    tokens: int
+    micros: int
+
+
+def spent(run: Run, messages: Sequence[ModelMessage]) -> Spent:
+    answers = [message for message in messages if isinstance(message, ModelResponse)]
+    return Spent(
+        requests=len(answers),
+        tokens=sum(answer.usage.total_tokens for answer in answers),
+        micros=sum(cost(run, answer.usage) or 0 for answer in answers),
+    )
+
+
+def cost(run: Run, usage: RequestUsage) -> int | None:
+    return cost_micros(
+        run.model,
+        usage,
+        prices=run.prices,
+        address=run.provider.base_url if run.provider else "",
+    )
+
+
+def check(run: Run, messages: Sequence[ModelMessage]) -> None:
+    """Raise Ended where the task has taken all that it may. Asked before each request."""
+    so_far, limits = spent(run, messages), run.limits
+    if so_far.requests >= limits.max_iterations:
+        raise Ended(f"The model was asked {so_far.requests} times, as often as the agent may.")
+    if so_far.tokens >= limits.max_tokens:
+        raise Ended(
+            f"It took {so_far.tokens:,} tokens; the agent may take {limits.max_tokens:,} for one"
+            " task."
+        )
+    if so_far.micros >= limits.max_cost_cents * 10_000:
+        raise Ended(
+            f"It cost ${so_far.micros / 1_000_000:,.2f}; the agent may spend"
+            f" ${limits.max_cost_cents / 100:,.2f} on a task."
+        )
+
+
+def counted(response: ModelResponse, messages: Sequence[ModelMessage]) -> ModelResponse:
+    """Return the answer with its usage, estimated where the server did not tell."""
+    if response.usage.total_tokens:
+        return response
+    return replace(
+        response,
+        usage=RequestUsage(input_tokens=_estimate(messages), output_tokens=_estimate([response])),
+    )
+
+
+def _estimate(messages: Sequence[ModelMessage]) -> int:
+    return len(ModelMessagesTypeAdapter.dump_json(list(messages))) // CHARACTERS_A_TOKEN

@@ -1,0 +1,76 @@
+"""Where a model is called: from an agent's provider to a model of pydantic-ai.
+
+Nothing of the worker's environment goes along: no proxy, no key, organisation or header that
+stands there for other programs. Redirects are not followed. Retries are ours: see asking.py.
+"""
+
+import httpx2
+import pydantic_ai
+from anthropic import AsyncAnthropic
+from openai import AsyncOpenAI
+from pydantic_ai.models import Model
+from pydantic_ai.models.anthropic import AnthropicModel
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.profiles.openai import OpenAIModelProfile
+from pydantic_ai.providers.anthropic import AnthropicProvider
+from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+
+from agenhood.runtime.drivers.llm.failures import Ended
+from agenhood.runtime.run import Provider
+
+pydantic_ai.BANNER_ENABLED = False
+
+ANTHROPIC_URL = "https://api.anthropic.com"
+CONNECT_SECONDS = 10
+# Between two pieces of an answer. A local server may load its model first.
+SILENCE_SECONDS = 300
+
+
+def http_client() -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(trust_env=False, timeout=_timeout(), follow_redirects=False)
+
+
+def model_at(provider: Provider | None, name: str, http: httpx2.AsyncClient) -> Model:
+    """Return the model. Raises Ended where the agent is not set up to have one."""
+    if not name:
+        raise Ended("The agent has no model: choose one in its settings.")
+    if provider is None:
+        raise Ended("The agent has no credential of a model's provider: choose one.")
+    if provider.kind == "anthropic":
+        return _anthropic(provider, name, http)
+    return _openai(provider, name, http)
+
+
+def _openai(provider: Provider, name: str, http: httpx2.AsyncClient) -> Model:
+    client = AsyncOpenAI(
+        api_key=provider.key or "none",  # the library wants one; servers of one's own need none
+        base_url=provider.base_url,
+        timeout=_timeout(),
+        max_retries=0,
+        http_client=http,
+    )
+    client.organization = client.project = None
+    client._custom_headers = {}
+    # Half an answer looks like a whole one where a server closes a stream without a word. All that
+    # speak this protocol say at the end why they ended.
+    profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
+    compatible = OpenAICompatibleProvider("openai", openai_client=client, profile=profile)
+    return OpenAIChatModel(name, provider=compatible)
+
+
+def _anthropic(provider: Provider, name: str, http: httpx2.AsyncClient) -> Model:
+    if not provider.key:
+        raise Ended("The credential of the model's provider holds no key.")
+    client = AsyncAnthropic(
+        api_key=provider.key,
+        base_url=provider.base_url or ANTHROPIC_URL,
+        timeout=_timeout(),
+        max_retries=0,
+        http_client=http,
+    )
+    client._custom_headers = {}
+    return AnthropicModel(name, provider=AnthropicProvider(anthropic_client=client))
+
+
+def _timeout() -> httpx2.Timeout:
+    return httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS, write=60, pool=CONNECT_SECONDS)
