@@ -4,6 +4,7 @@ It names what the agent refers to by id and by name, so that it can be read when
 secrets by their variable and the revision that set them, never by value.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,12 +32,14 @@ LIMITS = {
     "wall_seconds": ("Wall time", "seconds"),
     "max_iterations": ("Iterations", ""),
     "max_tokens": ("Tokens", ""),
+    "max_cost_cents": ("Spend", "US cents"),
+    "max_attempts": ("Attempts", ""),
     "memory_mb": ("Memory", "MB"),
     "max_processes": ("Processes", ""),
     "disk_mb": ("Disk", "MB"),
 }
 PLAIN = ["name", "description", "driver", "command", "model", "tools", *LIMITS]
-PLAIN += ["network_allowed", "network_hosts", "environment"]
+PLAIN += ["network_allowed", "network_hosts", "environment", "output_schema"]
 REFERENCES: dict[str, type[Any]] = {
     "project": Project,
     "provider_credential": Credential,
@@ -93,10 +96,12 @@ def _reference(row: Any) -> dict[str, str] | None:
 def setup_from(document: Mapping[str, Any]) -> tuple[Setup, list[str]]:
     """Return the setup that a document stands for, and in words what of it is gone.
 
-    Six statements. Secrets keep the values that the agent has now.
+    Six statements. Secrets keep the values that the agent has now. What a document is too old to
+    say is as it was then for every agent.
     """
     gone: list[str] = []
-    fields: dict[str, Any] = {name: document[name] for name in PLAIN if name in document}
+    unsaid = Agent()
+    fields: dict[str, Any] = {name: document.get(name, getattr(unsaid, name)) for name in PLAIN}
     for name, model in REFERENCES.items():
         reference = document.get(name)
         row = model.objects.filter(pk=reference["id"]).first() if reference else None
@@ -207,7 +212,14 @@ def _basics(document: Mapping[str, Any], names_credentials: bool) -> list[Line]:
         elif value:
             text = Agent.Driver(value).label if name == "driver" else str(value)
             found.append(Line(label, text, value, "Basics"))
+    if schema := document.get("output_schema"):
+        found.append(Line("Schema of answers", schema_text(schema), schema, "Basics"))
     return found
+
+
+def schema_text(schema: Any) -> str:
+    """Return a JSON Schema as people read and write it."""
+    return json.dumps(schema, indent=2, ensure_ascii=False)
 
 
 def tool_lines(document: Mapping[str, Any]) -> list[Line]:
@@ -221,10 +233,14 @@ def tool_lines(document: Mapping[str, Any]) -> list[Line]:
 
 def limit_lines(document: Mapping[str, Any]) -> list[Line]:
     return [
-        Line(label, f"{document[name]:,} {unit}".strip(), document[name], "Limits")
+        Line(label, _limit_text(document[name], unit), document[name], "Limits")
         for name, (label, unit) in LIMITS.items()
         if name in document
     ]
+
+
+def _limit_text(value: int, unit: str) -> str:
+    return f"${value / 100:,.2f}" if unit == "US cents" else f"{value:,} {unit}".strip()
 
 
 def _network(document: Mapping[str, Any]) -> list[Line]:

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from agenhood.fleet.models import Task
+from agenhood.fleet.models import Agent, Task
+from agenhood.fleet.money import cost
 from workspaces.meters import Meter, meter
 
 
@@ -14,10 +15,15 @@ def meters_of(task: Task) -> list[Meter]:
     agent = task.agent
     if task.agent_revision != agent.revision:
         return []
-    tokens = task.input_tokens + task.output_tokens
-    found = [
-        meter("Tokens", tokens, agent.max_tokens, f"{tokens:,} of {agent.max_tokens:,} tokens")
-    ]
+    found = []
+    if agent.driver == Agent.Driver.LLM:
+        tokens = task.input_tokens + task.output_tokens
+        words = f"{tokens:,} of {agent.max_tokens:,} tokens"
+        found.append(meter("Tokens", tokens, agent.max_tokens, words))
+    if task.cost_micros:
+        most = agent.max_cost_cents * 10_000
+        words = f"{cost(task.cost_micros)} of {cost(most)}"
+        found.append(meter("Spend", task.cost_micros, most, words))
     if task.started_at:
         ran = (timezone.now() - task.started_at) // timedelta(seconds=1)
         words = f"{_duration(ran)} of {_duration(agent.wall_seconds)}"

@@ -36,7 +36,8 @@ class AgentIn(Schema):
     """`prompt_text` is "label:<id>", the label's version when a task starts, or "version:<id>".
 
     `secrets` maps a variable to its value, or to null to keep the stored one; stored ones that are
-    not named are removed. Values are never answered.
+    not named are removed. Values are never answered. `output_schema` is a JSON Schema that each
+    answer of a model has to satisfy.
     """
 
     name: str = Field(min_length=1, max_length=60)
@@ -51,6 +52,8 @@ class AgentIn(Schema):
     wall_seconds: int = 600
     max_iterations: int = 25
     max_tokens: int = 100_000
+    max_cost_cents: int = 500
+    max_attempts: int = 2
     memory_mb: int = 512
     max_processes: int = 64
     disk_mb: int = 512
@@ -59,6 +62,7 @@ class AgentIn(Schema):
     grants: list[Grant] = []
     environment: dict[str, str] = {}
     secrets: dict[str, str | None] = {}
+    output_schema: dict[str, Any] | None = None
     note: str = Field("", max_length=200)
 
 
@@ -78,6 +82,8 @@ class AgentChange(Schema):
     wall_seconds: int | None = None
     max_iterations: int | None = None
     max_tokens: int | None = None
+    max_cost_cents: int | None = None
+    max_attempts: int | None = None
     memory_mb: int | None = None
     max_processes: int | None = None
     disk_mb: int | None = None
@@ -86,6 +92,7 @@ class AgentChange(Schema):
     grants: list[Grant] | None = None
     environment: dict[str, str] | None = None
     secrets: dict[str, str | None] | None = None
+    output_schema: dict[str, Any] | None = None
     note: str = Field("", max_length=200)
 
 

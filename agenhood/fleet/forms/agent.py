@@ -15,6 +15,7 @@ from agenhood.fleet.forms.agent_fields import (
     GrantsField,
     HostsField,
     PromptTextField,
+    SchemaField,
     SecretsField,
     ToolsField,
 )
@@ -48,7 +49,8 @@ def plain_data(document: Mapping[str, Any]) -> dict[str, Any]:
     ]
     secrets = dict.fromkeys(document.get("secrets", {}))
     plain = {name: value for name, value in document.items() if not isinstance(value, dict)}
-    plain["environment"] = document.get("environment", {})
+    for name in ("environment", "output_schema"):
+        plain[name] = document.get(name)
     return plain | references | {"prompt_text": text, "grants": grants, "secrets": secrets}
 
 
@@ -75,6 +77,12 @@ class AgentForm(forms.ModelForm):
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "code"}),
     )
     secrets = SecretsField(label="Secret values", required=False)
+    output_schema = SchemaField(
+        label="Schema of answers",
+        required=False,
+        help_text="A JSON Schema that each answer has to satisfy. Without one it is free text.",
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "class": "code"}),
+    )
     note = forms.CharField(
         label="What this changes, and why",
         max_length=200,
@@ -101,6 +109,8 @@ class AgentForm(forms.ModelForm):
             "wall_seconds": "Wall time, seconds",
             "max_iterations": "Iterations",
             "max_tokens": "Tokens",
+            "max_cost_cents": "Spend, US cents",
+            "max_attempts": "Attempts",
             "memory_mb": "Memory, MB",
             "max_processes": "Processes",
             "disk_mb": "Disk, MB",
@@ -109,6 +119,7 @@ class AgentForm(forms.ModelForm):
             "command": "Run by a shell in the sandbox, with the task on its standard input.",
             "model": "As the provider names it, such as claude-sonnet-4-5.",
             "provider_credential": "What the model is called with. The sandbox never sees it.",
+            "max_attempts": "The first one included: when its worker dies, a task begins anew.",
         }
         widgets: dict[str, Any] = {
             "name": forms.TextInput(attrs={"autocomplete": "off"}),
@@ -160,7 +171,7 @@ class AgentForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("driver") == Agent.Driver.COMMAND:
-            self._forget("model", "provider_credential", "prompt_text", "tools")
+            self._forget("model", "provider_credential", "prompt_text", "tools", "output_schema")
             self._require("command", "Say what is to be run.")
         elif cleaned.get("driver") == Agent.Driver.LLM:
             self._forget("command")
@@ -203,7 +214,7 @@ class AgentForm(forms.ModelForm):
         """Return what a valid form says."""
         cleaned = self.cleaned_data
         text = cleaned["prompt_text"]
-        names = [*self.Meta.fields, "tools", "network_hosts", "environment"]
+        names = [*self.Meta.fields, "tools", "network_hosts", "environment", "output_schema"]
         fields = {name: cleaned[name] for name in names} | {
             "prompt": text.prompt if text else None,
             "prompt_label": text if isinstance(text, PromptLabel) else None,

@@ -4,14 +4,17 @@ Each takes what a page posts, in several inputs or lines, and plain data alike: 
 under the field's own name.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.safestring import SafeString
+from jsonschema import Draft202012Validator, SchemaError
+from jsonschema.validators import validator_for
 
-from agenhood.fleet.configuration import TOOLS
+from agenhood.fleet.configuration import TOOLS, schema_text
 from agenhood.fleet.environment import (
     MAX_HOSTS,
     MAX_VALUE,
@@ -22,6 +25,7 @@ from agenhood.fleet.environment import (
 from agenhood.fleet.models import Credential, PromptLabel, PromptVersion
 
 MAX_SECRET = 10_000  # characters
+MAX_SCHEMA = 20_000  # characters
 
 
 class PlainOrPosted(forms.Widget):
@@ -252,6 +256,51 @@ class PromptTextField(forms.Field):
             except ValidationError:
                 pass
         raise ValidationError("Choose a prompt of this workspace, by a label or a version.")
+
+
+class SchemaField(forms.CharField):
+    """A JSON Schema of an object, posted as its text or sent as a dict; None for none."""
+
+    def to_python(self, value: Any) -> Any:
+        if value in (None, "", {}):
+            return None
+        text = value if isinstance(value, str) else json.dumps(value)
+        if not text.strip():
+            return None
+        if len(text) > MAX_SCHEMA:
+            raise ValidationError(f"A schema has at most {MAX_SCHEMA:,} characters.")
+        try:
+            schema = json.loads(text, parse_constant=_no_number)
+        except (ValueError, RecursionError) as error:
+            raise ValidationError(f"This is no JSON: {error}.") from None
+        _check_schema(schema)
+        return schema
+
+    def prepare_value(self, value: Any) -> Any:
+        return schema_text(value) if isinstance(value, dict) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return True
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
+
+
+def _check_schema(schema: Any) -> None:
+    """Raise ValidationError for what is no JSON Schema of an object."""
+    if not isinstance(schema, dict) or schema.get("type") != "object":
+        raise ValidationError('A schema is a JSON object with "type": "object".')
+    try:
+        text = json.dumps(schema, ensure_ascii=False, allow_nan=False)
+        validator_for(schema, default=Draft202012Validator).check_schema(schema)
+    except SchemaError as error:
+        place = "/".join(map(str, error.absolute_path)) or "the schema itself"
+        raise ValidationError(f"This is no JSON Schema: at {place}.") from None
+    except (ValueError, RecursionError):
+        raise ValidationError("It goes deeper, or has a larger number, than is taken.") from None
+    if "\\u0000" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValidationError("Null characters are not allowed.")
 
 
 def _entries(value: Any, keys: set[str]) -> list[dict[str, Any]]:

@@ -414,6 +414,8 @@ def test_the_form_takes_plain_data(db, parts):
                 "wall_seconds": 60,
                 "max_iterations": 5,
                 "max_tokens": 5000,
+                "max_cost_cents": 250,
+                "max_attempts": 3,
                 "memory_mb": 256,
                 "max_processes": 8,
                 "disk_mb": 64,
