@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from agenhood.fleet import configuration
+from agenhood.fleet import configuration, live, queue
 from agenhood.fleet.configuration import Setup
 from agenhood.fleet.models import Agent, AgentRevision, AgentSecret, CredentialGrant
 from workspaces.audit import record
@@ -154,8 +154,11 @@ def pause(agent: Agent, *, reason: str = "") -> bool:
 
 
 def resume(agent: Agent) -> bool:
-    """Let a paused agent, or one in error, take tasks again."""
-    return _move(agent, "resume")
+    """Let a paused agent, or one in error, take tasks again, and begin what it was given."""
+    moved = _move(agent, "resume")
+    if moved:
+        queue.wake()
+    return moved
 
 
 def archive(agent: Agent) -> bool:
@@ -190,7 +193,10 @@ def pause_many(agents: list[Agent]) -> Moved:
 
 def resume_many(agents: list[Agent]) -> Moved:
     """Resume those that are paused. What stopped one in error is still there, for all we know."""
-    return _move_many(agents, lambda agent: _move(agent, "resume", leave=State.ERROR))
+    found = _move_many(agents, lambda agent: _move(agent, "resume", leave=State.ERROR))
+    if found.moved:
+        queue.wake()
+    return found
 
 
 def _move_many(agents: list[Agent], move: Callable[[Agent], bool]) -> Moved:
@@ -225,7 +231,11 @@ def _move(agent: Agent, verb: str, reason: str = "", *, leave: State | None = No
         )
         if moved:
             agent.state, agent.state_reason, agent.state_since = step.target, reason, since
+            live.tell_agent(agent)
             record(f"agent.{verb}", agent, changes={"state": (seen, step.target)}, reason=reason)
+            live.tell_agent(agent)
+            if step.target == State.RUNNING:
+                queue.wake()
             return True
         agent.refresh_from_db(fields=["state", "state_reason", "state_since"])
     return False

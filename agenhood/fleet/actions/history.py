@@ -15,6 +15,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import User
+from agenhood.fleet import live
 from agenhood.fleet.hostile import one_line
 from agenhood.fleet.ids import first_id_at
 from agenhood.fleet.models import Agent, Conversation, Event, Schedule, SearchDocument, Task
@@ -27,14 +28,22 @@ class HistoryRefused(Exception):
     """The change is not possible now; the message says why, for the person who asked."""
 
 
+class AttemptLost(Exception):
+    """Another attempt has the task, or it has ended: this one writes nothing any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """A step of a task that is to be stored. `data` is what its kind has beside the text."""
+    """A step of a task that is to be stored. `data` is what its kind has beside the text.
+
+    With an `id`, whoever does not know whether it was stored can look.
+    """
 
     kind: Event.Kind
     text: str = ""
     data: dict[str, Any] = field(default_factory=dict)
     at: datetime | None = None
+    id: UUID | None = None
 
 
 def start_conversation(
@@ -88,6 +97,7 @@ def add_task(
     task.id = _id_at(task.created_at, task.id) if at is not None else task.id
     task.save(force_insert=True)
     index(task)
+    live.tell(task)
     record("task.create", task, changes={"conversation": ("", locked.title)})
     return task
 
@@ -99,19 +109,24 @@ def start_task(task: Task, *, at: datetime | None = None) -> bool:
     if not queued.update(state=Task.State.RUNNING, started_at=started_at):
         return False
     task.state, task.started_at = Task.State.RUNNING, started_at
+    live.tell(task)
     return True
 
 
-def append_events(task: Task, events: Iterable[NewEvent]) -> list[Event]:
+def append_events(
+    task: Task, events: Iterable[NewEvent], *, attempt: int | None = None
+) -> list[Event]:
     """Store what happened next in a task, numbered on from its last event.
 
-    A running task is found by what it has said so far, but for its newest fifth.
+    A running task is found by what it has said so far, but for its newest fifth. `attempt` is who
+    writes: AttemptLost is raised unless the task runs, and it is that attempt that does.
     """
-    Task.objects.select_for_update(no_key=True).only("pk").get(pk=task.pk)
+    held_by(task, attempt)
     last = Event.objects.filter(task=task).aggregate(last=Max("number"))["last"] or 0
     now = timezone.now()
     stored = [
         Event(
+            **({"id": event.id} if event.id else {}),
             task=task,
             number=last + number,
             kind=event.kind,
@@ -126,7 +141,19 @@ def append_events(task: Task, events: Iterable[NewEvent]) -> list[Event]:
     indexed = SearchDocument.objects.filter(task=task).values_list("events", flat=True).first()
     if stored and last + len(stored) >= (indexed or 0) * 1.25:
         index(task)
+    if stored:
+        live.tell(task, stored[-1].number)
     return stored
+
+
+def held_by(task: Task, attempt: int | None) -> None:
+    """Lock a task's row until the scope ends, for everybody who writes what happens in it.
+
+    Raises AttemptLost unless it is this attempt that runs it, if one is given.
+    """
+    row = Task.objects.select_for_update(no_key=True).only("state", "attempt").get(pk=task.pk)
+    if attempt is not None and (row.state, row.attempt) != (Task.State.RUNNING, attempt):
+        raise AttemptLost
 
 
 def finish_task(
@@ -135,25 +162,27 @@ def finish_task(
     state: Task.State,
     output: str = "",
     reason: str = "",
-    input_tokens: int = 0,
-    output_tokens: int = 0,
-    cost_micros: int = 0,
     at: datetime | None = None,
+    **used: int,
 ) -> bool:
-    """End a task that has not ended; return whether it had not. `reason` says why it failed."""
+    """End a task that has not ended; return whether it had not. `reason` says why it failed.
+
+    `used` are totals (input_tokens, output_tokens, cost_micros), where they were not counted as the
+    task went on.
+    """
     finished = {
         "state": state,
         "output": _stored(output),
         "state_reason": _stored(reason)[:500],
-        "input_tokens": input_tokens,
-        "output_tokens": output_tokens,
-        "cost_micros": cost_micros,
         "finished_at": at or timezone.now(),
+        "job": None,
+        **used,
     }
     if not Task.objects.unfinished().filter(pk=task.pk).update(**finished):
         return False
     for name, value in finished.items():
         setattr(task, name, value)
+    live.tell(task)
     return True
 
 
