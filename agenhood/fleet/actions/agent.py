@@ -231,11 +231,8 @@ def _move(agent: Agent, verb: str, reason: str = "", *, leave: State | None = No
         )
         if moved:
             agent.state, agent.state_reason, agent.state_since = step.target, reason, since
-            live.tell_agent(agent)
             record(f"agent.{verb}", agent, changes={"state": (seen, step.target)}, reason=reason)
             live.tell_agent(agent)
-            if step.target == State.RUNNING:
-                queue.wake()
             return True
         agent.refresh_from_db(fields=["state", "state_reason", "state_since"])
     return False
