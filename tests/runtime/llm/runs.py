@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -96,10 +96,7 @@ class ScriptedSandbox:
 def make_run(address: str, **given: Any) -> Run:
     """Return a run whose model is at `address`. `limits` may name a few of them."""
     kind = given.pop("kind", "openai")
-    limits = {
-        **{name: getattr(LIMITS, name) for name in LIMITS.__slots__},
-        **given.pop("limits", {}),
-    }
+    limits = replace(LIMITS, **given.pop("limits", {}))
     base_url = address if kind == "anthropic" else f"{address}/v1"
     values: dict[str, Any] = {
         "task_id": uuid4(),

@@ -52,6 +52,8 @@ def failure(error: ModelAPIError, *, key: str) -> Failure:
         return _lasting(f"The account at the provider has nothing left to spend{status}.{said}")
     if isinstance(error, ModelRequestRejectedError):
         return _lasting(f"The provider refused the request{status}.{said}")
+    if 300 <= getattr(error.__cause__, "status_code", 0) < 400:
+        return _lasting("The provider has another address, to which it leads. None is followed.")
     retry_after = error.retry_after or 0
     if isinstance(error, ModelRateLimitError):
         return Failure(f"The provider takes no more requests for now{status}.", True, retry_after)
@@ -62,7 +64,6 @@ def failure(error: ModelAPIError, *, key: str) -> Failure:
             return Failure("The provider could not be reached.", True)
         return Failure("The connection to the provider broke off.", True)
     if isinstance(error, ModelHTTPError):
-        # A redirect or a request that is wrong does not pass by itself; a busy server does.
         is_passing = error.status_code >= 500 or error.status_code in (408, 409, 425, 429)
         return Failure(f"The provider failed{status}.{said}", is_passing, retry_after)
     return Failure("The provider's answer broke off, or was none that a model gives.", True)

@@ -4,6 +4,9 @@ Nothing of the worker's environment goes along: no proxy, no key, organisation o
 stands there for other programs. Redirects are not followed. Retries are ours: see asking.py.
 """
 
+import ssl
+from functools import cache
+
 import httpx2
 import pydantic_ai
 from anthropic import AsyncAnthropic
@@ -27,7 +30,12 @@ SILENCE_SECONDS = 300
 
 
 def http_client() -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(trust_env=False, timeout=_timeout(), follow_redirects=False)
+    return httpx2.AsyncClient(
+        verify=_tls(),
+        trust_env=False,
+        timeout=_timeout(),
+        event_hooks={"response": [_lead_nowhere]},
+    )
 
 
 def model_at(provider: Provider | None, name: str, http: httpx2.AsyncClient) -> Model:
@@ -39,6 +47,17 @@ def model_at(provider: Provider | None, name: str, http: httpx2.AsyncClient) -> 
     if provider.kind == "anthropic":
         return _anthropic(provider, name, http)
     return _openai(provider, name, http)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Read the certificates of authorities once, not for each task."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
+async def _lead_nowhere(response: httpx2.Response) -> None:
+    """Keep the libraries from following a redirect, which they insist on."""
+    response.headers.pop("location", None)
 
 
 def _openai(provider: Provider, name: str, http: httpx2.AsyncClient) -> Model:
