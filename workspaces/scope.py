@@ -107,15 +107,20 @@ def platform_is_active() -> bool:
     return isinstance(open_scope(), PlatformScope)
 
 
-_last_writes: list[Callable[[BaseDatabaseWrapper], None]] = []
+LastWrite = Callable[[BaseDatabaseWrapper, str], None]
+
+_last_write: LastWrite | None = None
 
 
-def before_leaving(write: Callable[[BaseDatabaseWrapper], None]) -> None:
+def before_leaving(write: LastWrite) -> None:
     """Have every scope that ends well call `write`, as the last thing inside it.
 
-    What that raises ends the scope as if its block had raised it.
+    It is given the connection, and what its last statement may end with: "; COMMIT" where the
+    transaction ends with the scope, which saves waiting for the database once more, else "". What
+    it raises ends the scope as if its block had raised it.
     """
-    _last_writes.append(write)
+    global _last_write
+    _last_write = write
 
 
 class _ScopedTransaction:
@@ -180,8 +185,8 @@ class _ScopedTransaction:
         failure = None
         if self._own is not None and kind is None and not connection.needs_rollback:
             try:
-                for write in _last_writes:
-                    write(connection)
+                if _last_write is not None:
+                    _last_write(connection, "" if self._nested else "; COMMIT")
             except BaseException as raised:
                 failure = raised
                 kind, error, traceback = type(raised), raised, raised.__traceback__

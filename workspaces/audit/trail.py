@@ -173,23 +173,26 @@ class _Entry:
         logger.info(json.dumps(line, default=str))
 
 
-def _store(connection: BaseDatabaseWrapper) -> None:
+def _store(connection: BaseDatabaseWrapper, ending: str) -> None:
     calls = [waiting[1] for waiting in connection.run_on_commit]
     entries = [call for call in calls if isinstance(call, _Entry) and call.stored is None]
     if not entries:
         return
     if isinstance(open_scope(), WorkspaceScope):
-        _store_here(connection, entries)
+        _store_here(connection, entries, ending)
     else:
         for entry in entries:
             _store_elsewhere(connection, entry)
 
 
-def _store_here(connection: BaseDatabaseWrapper, entries: list[_Entry]) -> None:
-    """Insert entries of the workspace that the transaction is in."""
+def _store_here(connection: BaseDatabaseWrapper, entries: list[_Entry], ending: str = "") -> None:
+    """Insert entries of the workspace that the transaction is in; `ending` as of before_leaving.
+
+    Once it has committed so, Django and the driver find nothing left to commit.
+    """
     rows = json.dumps([entry.values for entry in entries], default=str)
     with connection.cursor() as cursor:
-        cursor.execute(ADD, [rows])
+        cursor.execute(ADD + ending, [rows])
         for entry, stored in zip(entries, cursor.fetchall(), strict=True):
             entry.stored = stored
 

@@ -6,12 +6,15 @@ import re
 from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
+from psycopg.pq import TransactionStatus
 
+from tests import postgres
 from tests.factories import MembershipFactory, ProjectFactory, WorkspaceFactory
 from workspaces.audit import Actor, acting, record, record_denied
 from workspaces.audit.models import AuditEntry, AuditHead
-from workspaces.models import Workspace
+from workspaces.models import Membership, Workspace
+from workspaces.roles import Role
 from workspaces.scope import NoActiveWorkspace, person_scope, platform_scope, workspace_scope
 
 
@@ -185,6 +188,39 @@ def test_no_text_is_too_odd(project, workspace, text):
 
     (entry,) = trail(workspace)
     assert entry.target_label[:3] == text[:3]
+
+
+def test_what_the_commit_refuses_leaves_no_entry_and_the_connection_as_it_was(committed_db):
+    workspace = WorkspaceFactory()
+    with pytest.raises(IntegrityError, match="owner"), workspace_scope(workspace.pk):
+        record("test.try")
+        Membership.objects.update(role=Role.VIEWER)
+
+    assert connection.connection.info.transaction_status == TransactionStatus.IDLE
+    with workspace_scope(workspace.pk):
+        assert Membership.objects.get().role == Role.OWNER
+        assert not AuditEntry.objects.filter(action="test.try").exists()
+
+
+def test_an_entry_is_committed_with_its_scope_and_inside_another_transaction_with_that(
+    committed_db,
+):
+    workspace = WorkspaceFactory()
+    with postgres.superuser() as superuser:
+
+        def committed():
+            sql = "SELECT count(*) FROM workspaces_auditentry WHERE action = 'test.try'"
+            return superuser.execute(sql).fetchone()[0]
+
+        with workspace_scope(workspace.pk):
+            record("test.try")
+        assert committed() == 1
+        with transaction.atomic():
+            with workspace_scope(workspace.pk):
+                record("test.try")
+            assert connection.connection.info.transaction_status == TransactionStatus.INTRANS
+            assert committed() == 1
+        assert committed() == 2
 
 
 @pytest.fixture
