@@ -301,6 +301,17 @@ FILES = {
 }
 ARTIFACT_MAX_BYTES = env.int("AGENHOOD_ARTIFACT_MAX_MB", 100) * 10**6
 EXPORT_MAX_BYTES = env.int("AGENHOOD_EXPORT_MAX_MB", 1000) * 10**6
+# Agents' directories, on this machine's own disk: agenhood/fleet/agent_files/place.py. As root each
+# agent has a system user of its own, from this number on; nothing else uses those that systemd
+# leaves alone: https://systemd.io/UIDS-GIDS.
+AGENHOOD_AGENTS = Path(env.str("AGENHOOD_AGENTS", "") or data_folder() / "agents").resolve()
+AGENHOOD_FIRST_AGENT_UID = env.int("AGENHOOD_FIRST_AGENT_UID", 1_900_000_000)
+# What keeps agents' programs apart: docs/sandbox.md.
+AGENHOOD_SANDBOX = env.str("AGENHOOD_SANDBOX", "bubblewrap")
+if AGENHOOD_SANDBOX not in {"bubblewrap", "docker"}:
+    raise ImproperlyConfigured('AGENHOOD_SANDBOX must be "bubblewrap" or "docker".')
+AGENHOOD_DOCKER_IMAGE = env.str("AGENHOOD_DOCKER_IMAGE", "debian:stable-slim")
+AGENHOOD_DOCKER_RUNTIME = env.str("AGENHOOD_DOCKER_RUNTIME", "")  # Docker's own default
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "artifacts": storage("artifacts", **FILES),

@@ -58,6 +58,7 @@ os.environ |= {
     else url(APP),
     "EMAIL_URL": "memorymail://",
     "AGENHOOD_FILES": str(DATA / "files"),
+    "AGENHOOD_AGENTS": str(DATA / "agents"),
 }
 os.environ.pop("AGENHOOD_OWNER_DATABASE_URL", None)
 
