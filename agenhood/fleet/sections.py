@@ -27,7 +27,7 @@ add(
         "fleet:history-list",
         FleetPermission.HISTORY_VIEW,
         30,
-        nouns=("conversation",),
+        nouns=("conversation", "task", "approval"),
     )
 )
 add(

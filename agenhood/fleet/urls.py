@@ -17,6 +17,7 @@ from agenhood.fleet.views import (
     prompt,
     prompt_labels,
     prompt_versions,
+    task_edit,
 )
 
 app_name = "fleet"
@@ -205,4 +206,10 @@ urlpatterns = [
     ),
     path("artifacts/<uuid:artifact_id>/delete/", artifact.artifact_delete, name="artifact-delete"),
     path("artifacts/of-task/<uuid:task_id>/zip/", artifact.artifact_zip, name="artifact-zip"),
+    path("agents/<uuid:agent_id>/tasks/new/", task_edit.task_create, name="task-create"),
+    path("tasks/<uuid:task_id>/", task_edit.task_detail, name="task-detail"),
+    path("tasks/<uuid:task_id>/retry/", task_edit.task_retry, name="task-retry"),
+    path("tasks/<uuid:task_id>/cancel/", task_edit.task_cancel, name="task-cancel"),
+    path("tasks/<uuid:task_id>/stop/", task_edit.task_stop, name="task-stop"),
+    path("approvals/<uuid:approval_id>/", task_edit.approval_decide, name="approval-decide"),
 ]

@@ -16,6 +16,7 @@ from agenhood.fleet import configuration
 from agenhood.fleet.actions import agent as actions
 from agenhood.fleet.actions.agent import AgentRefused
 from agenhood.fleet.agent_columns import columns_of
+from agenhood.fleet.forms.task import TaskForm
 from agenhood.fleet.models import Agent, Project, Task
 from agenhood.fleet.paging import page_by_name
 from agenhood.fleet.permissions import FleetPermission
@@ -139,7 +140,8 @@ def agent_page(
             {name: getattr(agent, name) for name in configuration.LIMITS}
         ),
         "sees_credentials": sees_credentials(request),
-        "needs": configuration.needs(agent, grants),
+        "needs": (needs := configuration.needs(agent, grants)),
+        "form": TaskForm() if _takes_tasks(request, agent, needs) else None,
     }
     return render(request, "fleet/agent_detail.html", context, status=status)
 
@@ -191,6 +193,12 @@ def _move(request: MemberRequest, agent_id: UUID, move: Any) -> HttpResponse:
     except AgentRefused as refused:
         return agent_page(request, agent_id, refusal=str(refused), status=409)
     return redirect("fleet:agent-detail", request.workspace.slug, agent_id)
+
+
+def _takes_tasks(request: MemberRequest, agent: Agent, needs: list[str]) -> bool:
+    if request.workspace.is_suspended or not request.membership.may(FleetPermission.TASK_RUN):
+        return False
+    return agent.state == Agent.State.RUNNING and not needs
 
 
 def _recent_tasks(agent: Agent) -> Any:

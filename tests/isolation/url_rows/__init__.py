@@ -15,6 +15,7 @@ from tests.isolation.url_rows import (
     projects,
     prompts,
     settings,
+    tasks,
     tokens,
     workspaces,
 )
@@ -35,6 +36,7 @@ SUBJECTS = [
     invitations,
     tokens,
     palette,
+    tasks,
 ]
 ROWS: list[Row] = [row for subject in SUBJECTS for row in subject.ROWS]
 

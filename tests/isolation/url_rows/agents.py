@@ -53,7 +53,13 @@ ROWS = [
 
 def things(workspace: Workspace) -> Things:
     """An agent that was renamed: its first revision differs from what it is now."""
-    agent = AgentFactory(workspace=workspace, name=f"{workspace.slug}-merlin", revision=2)
+    agent = AgentFactory(
+        workspace=workspace,
+        name=f"{workspace.slug}-merlin",
+        driver="command",
+        command="false",
+        revision=2,
+    )
     with workspace_scope(workspace.pk):
         now = configuration.of_agent(agent)
     before = now | {"name": f"{workspace.slug}-marlin", "driver": "command", "command": "true"}

@@ -51,7 +51,12 @@ ROWS = [
 
 
 def things(workspace: Workspace) -> Things:
-    conversation = ConversationFactory(workspace=workspace, title=f"{workspace.slug}-kestrel")
+    conversation = ConversationFactory(
+        workspace=workspace,
+        title=f"{workspace.slug}-kestrel",
+        agent__driver="command",
+        agent__command="true",
+    )
     task = TaskFactory(workspace=workspace, conversation=conversation, state="succeeded")
     event = EventFactory(workspace=workspace, task=task)
     fellow = UserFactory(email=f"fellow@{workspace.slug}.test")
