@@ -54,6 +54,7 @@ class Raw:
 
     body: bytes
     content_type: str = "text/event-stream"
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 Turn = Says | Fails | Raw
@@ -123,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
                 text = turn.body if isinstance(turn.body, str) else json.dumps(turn.body)
                 self._whole(turn.status, text.encode(), "application/json", turn.headers)
             case Raw():
-                self._whole(200, turn.body, turn.content_type, {})
+                self._whole(200, turn.body, turn.content_type, turn.headers)
             case Says():
                 self._stream(turn)
 

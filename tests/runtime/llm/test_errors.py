@@ -1,5 +1,6 @@
 """Providers that refuse, fail, are slow, cut off or talk nonsense."""
 
+import gzip
 import json
 import threading
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from agenhood.fleet.models import Event, Task
 from agenhood.runtime.drivers import llm
 from agenhood.runtime.run import StopReason
-from tests.runtime.llm.model_server import Fails, ModelServer, Raw, Says, Wants
+from tests.runtime.llm.model_server import Fails, ModelServer, Raw, Says, Wants, openai_events
 from tests.runtime.llm.runs import KEY, make_run
 
 KINDS = pytest.mark.parametrize("kind", ["openai", "anthropic"])
@@ -163,8 +164,21 @@ def test_an_answer_that_is_cut_off_is_asked_for_again(
         Raw(b'data: {"choices": "none"}\n\n'),
         Raw(b'event: message_start\ndata: {"type": "message_start", "message": 5}\n\n'),
         Raw(b"\xff\xfe\x00\x01" * 50),
+        Raw(b"data: " + b"[" * 200_000 + b"\n\n"),
     ],
-    ids=lambda raw: raw.body[:24].decode("latin-1"),
+    ids=[
+        "nothing",
+        "a page",
+        "another document",
+        "no json",
+        "a number",
+        "null",
+        "a wrong text",
+        "wrong choices",
+        "a wrong message",
+        "binary",
+        "very deep",
+    ],
 )
 def test_nonsense_is_no_answer(
     server: ModelServer, kind: str, nonsense: Raw, monkeypatch: pytest.MonkeyPatch
@@ -226,6 +240,53 @@ def test_an_answer_without_an_end(
     outcome = llm.run(make_run(server.address, kind=kind))
 
     assert outcome.reason == "The model answered without an end."
+
+
+@KINDS
+def test_an_answer_that_would_fill_the_memory(
+    server: ModelServer, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agenhood.runtime.drivers.llm.models.MOST_BYTES", 100_000)
+    monkeypatch.setattr("agenhood.runtime.drivers.llm.asking.WAITING_SECONDS", 0.0)
+    server.turns = [Raw(b"data: " + b" " * 200_000)]
+
+    assert llm.run(make_run(server.address, kind=kind)).state == Task.State.FAILED
+
+
+@KINDS
+def test_a_packed_answer_is_not_unpacked(
+    server: ModelServer, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agenhood.runtime.drivers.llm.asking.WAITING_SECONDS", 0.0)
+    packed = gzip.compress("".join(openai_events(Says("Here."))).encode())
+    server.turns = [Raw(packed, headers={"Content-Encoding": "gzip"})]
+
+    assert llm.run(make_run(server.address, kind=kind)).state == Task.State.FAILED
+    assert server.requests[0].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.filterwarnings("ignore:Failed to extract usage")
+def test_what_no_database_stores_in_places_that_nobody_reads(server: ModelServer) -> None:
+    odd = "x\ud800\0"
+    usage = {"prompt_tokens": -(10**30), "completion_tokens": 10**30, "total_tokens": 5}
+    delta = {"content": "Here.", "reasoning_content": odd, "role": odd}
+    chunk = {
+        "id": odd, "object": odd, "created": 1, "model": odd, "system_fingerprint": odd,
+        "choices": [{"index": 0, "delta": delta, "finish_reason": "stop", "logprobs": {odd: odd}}],
+        "usage": usage, odd: {odd: odd},
+    }  # fmt: skip
+    server.turns = [Raw(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode())]
+    run = make_run(server.address)
+
+    outcome = llm.run(run)
+
+    assert (outcome.state, outcome.output) == (Task.State.SUCCEEDED, "Here.")
+    stored = json.dumps([outcome.output, outcome.messages, run.record.events])
+    assert "\\ud800" not in stored
+    assert "\\u0000" not in stored
+    for given, made, _cost in run.record.usages:
+        assert 0 <= given <= 100_000_000
+        assert 0 <= made <= 100_000_000
 
 
 def test_an_error_within_the_answer(server: ModelServer) -> None:

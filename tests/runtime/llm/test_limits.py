@@ -3,11 +3,14 @@
 from typing import Any
 
 import pytest
+from pydantic_ai.usage import RequestUsage
 
 from agenhood.fleet.models import Task
 from agenhood.runtime.drivers import llm
+from agenhood.runtime.drivers.llm.limits import cost
+from agenhood.runtime.run import Provider
 from tests.runtime.llm.model_server import ModelServer, Says, Wants
-from tests.runtime.llm.runs import make_run
+from tests.runtime.llm.runs import KEY, make_run
 
 
 def steps(number: int, usage: tuple[int, int] | None = (400, 100)) -> list[Any]:
@@ -63,6 +66,12 @@ def test_tokens_are_estimated_where_the_server_does_not_count(server: ModelServe
     ((given, made, _cost),) = run.record.usages
     assert given > 10
     assert 1000 < made < 2000
+
+
+def test_the_price_of_anthropic_whose_address_goes_without_saying() -> None:
+    run = make_run("", provider=Provider("anthropic", "", KEY), model="claude-sonnet-4-5")
+
+    assert cost(run, RequestUsage(input_tokens=1000, output_tokens=1000)) == 18_000
 
 
 def test_a_model_without_a_price_is_said_to_have_none_once(server: ModelServer) -> None:

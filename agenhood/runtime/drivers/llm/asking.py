@@ -48,6 +48,7 @@ STUMBLED = (
     AssertionError,
     AttributeError,
     LookupError,
+    RecursionError,
     TypeError,
     ValueError,
 )
@@ -182,7 +183,15 @@ def _clean(response: ModelResponse, messages: Sequence[ModelMessage]) -> ModelRe
             case TextPart() if part.content.strip():
                 parts.append(replace(part, content=plain(part.content)))
             case ThinkingPart():
-                parts.append(replace(part, content=plain(part.content)))
+                parts.append(
+                    replace(
+                        part,
+                        content=plain(part.content),
+                        id=plain(part.id or "") or None,
+                        signature=plain(part.signature or "") or None,
+                        provider_details=plain_data(part.provider_details),
+                    )
+                )
             case ToolCallPart():
                 name = _named(part.tool_call_id, taken)
                 taken.add(name)
@@ -196,7 +205,13 @@ def _clean(response: ModelResponse, messages: Sequence[ModelMessage]) -> ModelRe
                         tool_call_id=name,
                     )
                 )
-    return replace(response, parts=parts, provider_details=None, provider_url=None, metadata=None)
+    return ModelResponse(
+        parts=parts,
+        usage=response.usage,
+        finish_reason=response.finish_reason,
+        provider_name=response.provider_name,
+        canonical_system=response.canonical_system,
+    )
 
 
 def _named(name: str, taken: set[str]) -> str:

@@ -14,10 +14,12 @@ from pydantic_ai.messages import (
 from pydantic_ai.usage import RequestUsage
 
 from agenhood.runtime.drivers.llm.failures import Ended
+from agenhood.runtime.drivers.llm.models import address
 from agenhood.runtime.prices import cost_micros
 from agenhood.runtime.run import Run
 
 CHARACTERS_A_TOKEN = 4  # where a server does not count
+MOST_TOKENS = 100_000_000  # of one request
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,8 @@ def spent(run: Run, messages: Sequence[ModelMessage]) -> Spent:
 
 
 def cost(run: Run, usage: RequestUsage) -> int | None:
-    return cost_micros(
-        run.model,
-        usage,
-        prices=run.prices,
-        address=run.provider.base_url if run.provider else "",
-    )
+    where = address(run.provider) if run.provider else ""
+    return cost_micros(run.model, usage, prices=run.prices, address=where)
 
 
 def check(run: Run, messages: Sequence[ModelMessage]) -> None:
@@ -63,13 +61,20 @@ def check(run: Run, messages: Sequence[ModelMessage]) -> None:
 
 
 def counted(response: ModelResponse, messages: Sequence[ModelMessage]) -> ModelResponse:
-    """Return the answer with its usage, estimated where the server did not tell."""
-    if response.usage.total_tokens:
-        return response
-    return replace(
-        response,
-        usage=RequestUsage(input_tokens=_estimate(messages), output_tokens=_estimate([response])),
+    """Return the answer with its usage, estimated where the server did not tell, and within what
+    can be: the figures are a server's, which may be anybody's."""
+    said, response = response.usage, replace(response, usage=RequestUsage())
+    usage = RequestUsage(
+        input_tokens=_sane(said.input_tokens) or _estimate(messages),
+        output_tokens=_sane(said.output_tokens) or _estimate([response]),
+        cache_read_tokens=_sane(said.cache_read_tokens),
+        cache_write_tokens=_sane(said.cache_write_tokens),
     )
+    return replace(response, usage=usage)
+
+
+def _sane(tokens: object) -> int:
+    return min(max(tokens, 0), MOST_TOKENS) if isinstance(tokens, int) else 0
 
 
 def _estimate(messages: Sequence[ModelMessage]) -> int:

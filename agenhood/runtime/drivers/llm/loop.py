@@ -28,6 +28,7 @@ from agenhood.runtime.drivers.llm.asking import MOST_CALLS, Asker
 from agenhood.runtime.drivers.llm.events import note_call, note_change, note_result, say
 from agenhood.runtime.drivers.llm.failures import Ended, Stopped
 from agenhood.runtime.drivers.llm.models import http_client, model_at
+from agenhood.runtime.drivers.llm.plain import plain
 from agenhood.runtime.run import AskFirst, Outcome, Run, StopReason
 from agenhood.runtime.sandbox import SandboxError
 
@@ -208,7 +209,7 @@ class Loop:
             )
             returned = ToolReturnPart(
                 part.tool_name,
-                result.text,
+                plain(result.text),
                 part.tool_call_id,
                 outcome="denied" if is_denied else "failed" if result.is_error else "success",
             )

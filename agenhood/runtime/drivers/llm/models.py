@@ -1,11 +1,14 @@
 """Where a model is called: from an agent's provider to a model of pydantic-ai.
 
 Nothing of the worker's environment goes along: no proxy, no key, organisation or header that
-stands there for other programs. Redirects are not followed. Retries are ours: see asking.py.
+stands there for other programs. Redirects are not followed, packed answers not unpacked. Retries
+are ours: see asking.py.
 """
 
 import ssl
+from collections.abc import AsyncIterator
 from functools import cache
+from typing import Any
 
 import httpx2
 import pydantic_ai
@@ -27,6 +30,7 @@ ANTHROPIC_URL = "https://api.anthropic.com"
 CONNECT_SECONDS = 10
 # Between two pieces of an answer. A local server may load its model first.
 SILENCE_SECONDS = 300
+MOST_BYTES = 32_000_000  # of one answer
 
 
 def http_client() -> httpx2.AsyncClient:
@@ -34,8 +38,13 @@ def http_client() -> httpx2.AsyncClient:
         verify=_tls(),
         trust_env=False,
         timeout=_timeout(),
-        event_hooks={"response": [_lead_nowhere]},
+        headers={"Accept-Encoding": "identity"},
+        event_hooks={"response": [_guard]},
     )
+
+
+def address(provider: Provider) -> str:
+    return provider.base_url or ANTHROPIC_URL
 
 
 def model_at(provider: Provider | None, name: str, http: httpx2.AsyncClient) -> Model:
@@ -55,9 +64,27 @@ def _tls() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
-async def _lead_nowhere(response: httpx2.Response) -> None:
-    """Keep the libraries from following a redirect, which they insist on."""
+async def _guard(response: httpx2.Response) -> None:
+    """Keep a server from leading elsewhere, and from filling the memory of the worker."""
     response.headers.pop("location", None)
+    response.headers.pop("content-encoding", None)  # none was asked for
+    response.stream = _Bounded(response.stream)
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for piece in self.stream:
+            size += len(piece)
+            if size > MOST_BYTES:
+                raise httpx2.ReadError("the answer is too long")
+            yield piece
+
+    async def aclose(self) -> None:
+        await self.stream.aclose()
 
 
 def _openai(provider: Provider, name: str, http: httpx2.AsyncClient) -> Model:
@@ -82,7 +109,7 @@ def _anthropic(provider: Provider, name: str, http: httpx2.AsyncClient) -> Model
         raise Ended("The credential of the model's provider holds no key.")
     client = AsyncAnthropic(
         api_key=provider.key,
-        base_url=provider.base_url or ANTHROPIC_URL,
+        base_url=address(provider),
         timeout=_timeout(),
         max_retries=0,
         http_client=http,
