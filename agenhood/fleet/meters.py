@@ -31,6 +31,12 @@ def meters_of(task: Task) -> list[Meter]:
     return found
 
 
+def disk_meter(used: int, agent: Agent) -> Meter:
+    """Return the meter of an agent's directory, which takes `used` bytes."""
+    mb = -(-used // 2**20)
+    return meter("Disk", mb, agent.disk_mb, f"{mb:,} of {agent.disk_mb:,} MB")
+
+
 def _duration(seconds: int) -> str:
     if seconds < 120:
         return f"{max(seconds, 0)} s"

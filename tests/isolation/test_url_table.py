@@ -276,7 +276,7 @@ def test_own_things(world: World, row: Row, person: str) -> None:
             world.restore()
         else:
             assert not changed, f"{method} by {person}"
-        assert "globex" not in response.text.lower(), f"{method} by {person}"
+        assert b"globex" not in response.content.lower(), f"{method} by {person}"
 
 
 def check_trail(
