@@ -18,6 +18,7 @@ from agenhood.fleet.actions import credential as credentials
 from agenhood.fleet.actions import history
 from agenhood.fleet.actions import project as projects
 from agenhood.fleet.actions import prompt as prompts
+from agenhood.fleet.actions import task as tasks
 from agenhood.fleet.actions.history import NewEvent
 from agenhood.fleet.demo.content import Agent as AgentContent
 from agenhood.fleet.demo.content import Contents, Key, Work
@@ -41,7 +42,10 @@ KIND = Event.Kind
 
 
 def fill(contents: Contents, *, by: User) -> bool:
-    """Fill the active workspace with recorded work; return False if it has agents already."""
+    """Fill the active workspace with recorded work, and give one agent something to do.
+
+    Returns False if it has agents already.
+    """
     if Agent.objects.exists():
         return False
     for name in contents.projects:
@@ -57,9 +61,10 @@ def fill(contents: Contents, *, by: User) -> bool:
     templates.save_as_template(Agent.objects.get(name=source), name=name, by=by)
     _record_work(contents.work, by)
     _note_uses()
-    _leave_unfinished(contents.work[0], by)
     for agent in contents.agents:
         _move(agent)
+    name, text = contents.asked
+    tasks.submit(Agent.objects.get(name=name), text, by=by)
     return True
 
 
@@ -184,17 +189,6 @@ def _note_uses() -> None:
             Credential.objects.filter(pk__in=used).update(
                 last_used_at=task.started_at, last_used_by=task
             )
-
-
-def _leave_unfinished(work: Work, by: User) -> None:
-    """One task at work, and one that waits for it."""
-    agent = Agent.objects.get(name=work.agent)
-    at = timezone.now() - timedelta(minutes=2)
-    conversation = history.start_conversation(agent=agent, title=work.titles[0], by=by, at=at)
-    running = history.add_task(conversation, text=work.asked[0], by=by, at=at)
-    history.start_task(running, at=at + timedelta(seconds=1))
-    history.append_events(running, list(_events(work, "", at, Task.State.RUNNING))[:3])
-    history.add_task(conversation, text=work.asked[-1], by=by, at=at + timedelta(minutes=1))
 
 
 REASONS = {

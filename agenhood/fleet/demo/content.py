@@ -1,6 +1,7 @@
 """What the demo workspaces hold. All of it is made up; the secrets open nothing."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from agenhood.fleet.demo.chart import bars
@@ -62,6 +63,7 @@ class Contents:
     agents: list[Agent]
     template: tuple[str, str]  # the agent that it is made of, and its name
     work: list[Work]
+    asked: tuple[str, str]  # an agent that can really work on a bare machine, and what it is given
 
 
 READ_ONLY = [{"name": "read_file"}, {"name": "list_files"}]
@@ -73,6 +75,20 @@ ALL_TOOLS = [
     {"name": "edit_file"},
     {"name": "list_files"},
 ]
+
+# Needs no model and no key: Python in the sandbox.
+PROFILER = {
+    "driver": "command",
+    "description": "Profiles the newest CSV file in its directory: a report and a chart",
+    "command": (Path(__file__).parent / "profile_csv.sh").read_text(),
+    "memory_mb": 256,
+}
+LOCAL_ASSISTANT = {
+    "description": "For a model server on this machine, such as Ollama: fill in its address"
+    " in the credential, and the name of one of its models here",
+    "model": "qwen3:8b",
+    "tools": ALL_TOOLS,
+}
 
 TRIAGE = """\
 You sort incoming invoices for {{company}}.
@@ -155,6 +171,12 @@ ACME = Contents(
                     "note": "May look amounts up in the ledger",
                 },
             ],
+        ),
+        Agent("csv-profiler", "Anvil catalogue", PROFILER),
+        Agent(
+            "local-assistant",
+            "Roadrunner support",
+            LOCAL_ASSISTANT | {"provider_credential": "Local model server"},
         ),
         Agent(
             "release-notes",
@@ -276,6 +298,7 @@ ACME = Contents(
             output="Traceback (most recent call last):\n  KeyError: 'price_net'\n",
         ),
     ],
+    asked=("csv-profiler", "Profile the anvil catalogue."),
 )
 
 GLOBEX = Contents(
@@ -315,6 +338,12 @@ GLOBEX = Contents(
                 "tools": READ_ONLY,
             },
         ),
+        Agent("csv-profiler", "Nightly data quality", PROFILER),
+        Agent(
+            "local-assistant",
+            "Hammock district",
+            LOCAL_ASSISTANT | {"provider_credential": "Model server in the cellar"},
+        ),
         Agent(
             "data-quality",
             "Nightly data quality",
@@ -347,6 +376,7 @@ GLOBEX = Contents(
             output="48 sensors, 3 out of range\n",
         ),
     ],
+    asked=("csv-profiler", "Profile last night's sensor data."),
 )
 
 CONTENTS = {"acme": ACME, "globex": GLOBEX}
