@@ -177,13 +177,14 @@ def _program(run: Run, command: list[str], call: Call) -> Result:
     )
     output.end()
     lines = [shortened(output.text, RESULT_CHARACTERS) or "[It printed nothing.]"]
-    lines += _ending(finished)
+    lines.append(_ending(run, finished))
     return Result("\n".join(lines), exit_code=finished.exit_code)
 
 
-def _ending(finished: Finished) -> list[str]:
-    killed = KILLED.get(finished.killed_for, "It was killed." if finished.killed_for else "")
-    return [f"[Exit code {finished.exit_code}. {killed}".rstrip() + "]"]
+def _ending(run: Run, finished: Finished) -> str:
+    why = finished.killed_for or ("asked" if run.stop.reason is not None else "")
+    killed = KILLED.get(why, "It was killed.") if why else ""
+    return f"[Exit code {finished.exit_code}. {killed}".rstrip() + "]"
 
 
 def _file(run: Run, call: Call) -> Result:
@@ -205,7 +206,7 @@ def _file(run: Run, call: Call) -> Result:
         changes = [(str(path), str(change)) for path, change in answer.get("changes", [])]
         return Result(shortened(plain(str(answer["text"])), 2 * RESULT_CHARACTERS), changes=changes)
     except (ValueError, TypeError, KeyError):
-        return Result("\n".join(["It was not done.", *_ending(finished)]), is_error=True)
+        return Result(f"It was not done.\n{_ending(run, finished)}", is_error=True)
 
 
 class _Output:
