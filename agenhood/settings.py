@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "accounts",
     "workspaces",
     "agenhood.fleet",
+    "agenhood.runtime",
     "agenhood.api",
     "django.contrib.admin.apps.SimpleAdminConfig",  # our own site, with our own models only
     "django.contrib.auth",
@@ -282,6 +283,13 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# Streams of events: agenhood/live/. Whoever may not watch any more does so no longer than this.
+LIVE_RECHECK_SECONDS = env.float("AGENHOOD_LIVE_RECHECK_SECONDS", 4.0)
+if not 0 < LIVE_RECHECK_SECONDS <= 4:
+    raise ImproperlyConfigured("AGENHOOD_LIVE_RECHECK_SECONDS is more than 0, and 4 at most.")
+LIVE_PER_PERSON = env.int("AGENHOOD_LIVE_PER_PERSON", 20)
+LIVE_PER_PROCESS = env.int("AGENHOOD_LIVE_PER_PROCESS", 5000)
+
 DEFAULT_EXCEPTION_REPORTER_FILTER = "agenhood.error_report.ReportFilter"
 
 LANGUAGE_CODE = "en"
@@ -310,6 +318,7 @@ AGENHOOD_FIRST_AGENT_UID = env.int("AGENHOOD_FIRST_AGENT_UID", 1_900_000_000)
 AGENHOOD_SANDBOX = env.str("AGENHOOD_SANDBOX", "bubblewrap")
 if AGENHOOD_SANDBOX not in {"bubblewrap", "docker"}:
     raise ImproperlyConfigured('AGENHOOD_SANDBOX must be "bubblewrap" or "docker".')
+AGENHOOD_SANDBOX_CPUS = env.float("AGENHOOD_SANDBOX_CPUS", 1.0)  # of one agent's programs together
 AGENHOOD_DOCKER_IMAGE = env.str("AGENHOOD_DOCKER_IMAGE", "debian:stable-slim")
 AGENHOOD_DOCKER_RUNTIME = env.str("AGENHOOD_DOCKER_RUNTIME", "")  # Docker's own default
 STORAGES = {

@@ -88,4 +88,6 @@ class Engine(Protocol):
 
 def engine() -> Engine:
     """Return the engine of this machine. Raises SandboxUnavailable."""
-    raise NotImplementedError
+    from agenhood.runtime.sandbox.bubblewrap import Bubblewrap
+
+    return Bubblewrap()
