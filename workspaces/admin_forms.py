@@ -11,6 +11,16 @@ from accounts.models import User
 from workspaces.models import Workspace
 from workspaces.roles import Role
 
+# What a workspace's tasks may take, in the order in which people read it.
+TASK_LIMITS = [
+    "max_running_tasks",
+    "max_queued_tasks",
+    "max_tokens_per_day",
+    "max_tokens_per_month",
+    "max_cents_per_day",
+    "max_cents_per_month",
+]
+
 
 class ProvisionForm(forms.ModelForm):
     """A new workspace with its owner, in one step."""
@@ -40,7 +50,12 @@ class WorkspaceForm(forms.ModelForm):
 
     class Meta:
         model = Workspace
-        fields = ["name", "colour", "suspended", "suspension_reason"]
+        fields = ["name", "colour", "suspended", "suspension_reason", *TASK_LIMITS]
+        help_texts: dict[str, Any] = {
+            "max_running_tasks": "More wait in the queue.",
+            "max_queued_tasks": "More are refused.",
+            **dict.fromkeys(TASK_LIMITS[2:], "At the limit no task begins. Empty: no limit."),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

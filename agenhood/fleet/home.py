@@ -2,16 +2,18 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Case, CharField, Count, Exists, F, Q, Value, When, Window
+from django.db.models import Case, CharField, Count, Exists, F, Q, Subquery, Value, When, Window
 from django.urls import reverse
 from django.utils import timezone
 
 from agenhood.fleet.activity import activity
 from agenhood.fleet.ids import first_id_at
 from agenhood.fleet.meters import meters_of
-from agenhood.fleet.models import Agent, Credential, Project, Prompt, Task
+from agenhood.fleet.models import Agent, Approval, Credential, Project, Prompt, Task
 from agenhood.fleet.permissions import FleetPermission
+from agenhood.fleet.workspace_limits import use
 from workspaces import home
 from workspaces.models import Workspace
 from workspaces.requests import MemberRequest
@@ -19,6 +21,7 @@ from workspaces.requests import MemberRequest
 ROWS = 5  # in each tile; the whole list is a link away
 FAILED_FOR = timedelta(hours=24)
 FAILED = [Task.State.FAILED, Task.State.TIMED_OUT]
+NEEDING = ("what", "key", "name", "at", "reason")  # the columns of what needs somebody
 
 
 @home.tile("Running now", "fleet/_tile_running.html", FleetPermission.HISTORY_VIEW, order=10)
@@ -47,30 +50,47 @@ def failed(request: MemberRequest) -> dict[str, Any]:
 
 @home.tile("Needs somebody", "fleet/_tile_needs.html", FleetPermission.AGENT_VIEW, order=30)
 def needs(request: MemberRequest) -> dict[str, Any]:
-    """Agents in error, and credentials that expire soon for those who may see their names."""
-    columns = ("what", "pk", "name", "at", "reason")
-    agents = Agent.objects.filter(state=Agent.State.ERROR)
-    rows = (
-        agents.annotate(
-            what=Value("agent", CharField()),
+    """What agents ask first, agents in error, and credentials that expire soon for those who may
+    see their names. One statement."""
+    may = request.membership.may
+    can_answer = may(FleetPermission.TASK_RUN)
+    kinds = [
+        # Who may not answer is led to the task that waits.
+        _needing(
+            "approval",
+            Approval.objects.filter(state=Approval.State.PENDING).order_by("pk"),
+            key=F("pk") if can_answer else F("task_id"),
+            name=F("task__agent__name"),
+            at=F("created_at"),
+            reason=F("tool"),
+        ),
+        _needing(
+            "agent",
+            Agent.objects.filter(state=Agent.State.ERROR).order_by("-state_since"),
             at=F("state_since"),
             reason=F("state_reason"),
+        ),
+    ]
+    if may(FleetPermission.CREDENTIAL_VIEW):
+        expiring = Credential.objects.expiring()
+        kinds.append(
+            _needing("credential", expiring, at=F("expires_at"), reason=Value("", CharField()))
         )
-        .order_by("-state_since")
-        .values_list(*columns)[:ROWS]
-    )
-    if request.membership.may(FleetPermission.CREDENTIAL_VIEW):
-        expiring = Credential.objects.expiring().annotate(
-            what=Value("credential", CharField()),
-            at=F("expires_at"),
-            reason=Value("", CharField()),
-        )
-        rows = rows.union(expiring.values_list(*columns)[:ROWS], all=True)
+    rows = kinds[0].union(*kinds[1:], all=True)
     now = timezone.now()
-    found = [dict(zip(columns, row, strict=True)) for row in rows]
+    found = [dict(zip(NEEDING, row, strict=True)) for row in rows]
     for one in found:
         one["is_past"] = one["at"] <= now
-    return {"rows": found}
+    return {"rows": found, "can_answer": can_answer}
+
+
+def _needing(what: str, rows: Any, **columns: Any) -> Any:
+    """Return the first of these rows in the columns of the tile."""
+    columns = {"key": F("pk"), "name": F("name")} | columns
+    named = {f"shown_{name}": column for name, column in columns.items()}
+    return rows.annotate(shown_what=Value(what, CharField()), **named).values_list(
+        *(f"shown_{name}" for name in NEEDING)
+    )[:ROWS]
 
 
 @home.tile(
@@ -85,43 +105,59 @@ def tasks_and_spend(request: MemberRequest) -> dict[str, Any] | None:
     return None if found is None else {"activity": found}
 
 
+@home.tile(
+    "Limits of tasks", "fleet/_tile_task_limits.html", FleetPermission.HISTORY_VIEW, order=50
+)
+def task_limits(request: MemberRequest) -> dict[str, Any]:
+    return {"use": use(request.workspace.pk)}
+
+
 @home.steps
 def first_steps(request: MemberRequest) -> list[home.Step]:
     if not request.membership.may(FleetPermission.AGENT_VIEW):
         return []
-    done = Workspace.objects.filter(pk=request.workspace.pk).values_list(
+    newest = Agent.objects.filter(state=Agent.State.RUNNING).order_by("-pk").values("pk")[:1]
+    *done, agent = Workspace.objects.filter(pk=request.workspace.pk).values_list(
         Exists(Project.objects.active()),
         Exists(Credential.objects.usable()),
         Exists(Prompt.objects.active()),
         Exists(Agent.objects.all()),
+        Exists(Task.objects.all()),
+        Subquery(newest),
     )[0]
     editors = "an owner, an admin or an operator"
-    steps = [
-        ("Create a project", "project", FleetPermission.PROJECT_EDIT, editors),
+    edit = FleetPermission
+    steps: list[tuple[str, str, FleetPermission, str]] = [
+        ("Create a project", "project-create", edit.PROJECT_EDIT, editors),
         (
             "Store a model's key",
-            "credential",
-            FleetPermission.CREDENTIAL_MANAGE,
+            "credential-create",
+            edit.CREDENTIAL_MANAGE,
             "an owner or an admin",
         ),
-        ("Write a prompt", "prompt", FleetPermission.PROMPT_EDIT, editors),
-        ("Create an agent", "agent", FleetPermission.AGENT_EDIT, editors),
+        ("Write a prompt", "prompt-create", edit.PROMPT_EDIT, editors),
+        ("Create an agent", "agent-create", edit.AGENT_EDIT, editors),
+        ("Give it a first task", "task-create" if agent else "", edit.TASK_RUN, editors),
     ]
-    return [
-        home.Step(label, is_done, *_way(request, f"fleet:{noun}-create", permission, who), order)
-        for order, ((label, noun, permission, who), is_done) in enumerate(
-            zip(steps, done, strict=True), start=1
-        )
-    ]
+    found = []
+    for order, ((label, page, permission, who), is_done) in enumerate(
+        zip(steps, done, strict=True), start=1
+    ):
+        named = [agent] if page == "task-create" else []
+        url, by = _way(request, page, permission, who, *named)
+        found.append(home.Step(label, is_done, url, by, order))
+    return found
 
 
 def _way(
-    request: MemberRequest, url_name: str, permission: FleetPermission, who: str
+    request: MemberRequest, page: str, permission: FleetPermission, who: str, *named: UUID
 ) -> tuple[str, str]:
-    """Return the address for those who may, else the words for who may."""
-    if request.membership.may(permission):
-        return reverse(url_name, args=[request.workspace.slug]), ""
-    return "", who
+    """Return the address for those who may, else the words for who may. "" of no page is there
+    for nobody yet."""
+    if not request.membership.may(permission):
+        return "", who
+    args = [request.workspace.slug, *named]
+    return reverse(f"fleet:{page}", args=args) if page else "", ""
 
 
 def _newest(tasks: Any, *first: Any) -> Any:

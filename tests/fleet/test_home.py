@@ -13,6 +13,7 @@ from agenhood.fleet.meters import meters_of
 from tests.browser.agent_rows import task_at
 from tests.factories import (
     AgentFactory,
+    ApprovalFactory,
     ConversationFactory,
     CredentialFactory,
     MembershipFactory,
@@ -24,7 +25,7 @@ from tests.pages import page
 from workspaces.roles import Role
 from workspaces.scope import workspace_scope
 
-MOST_STATEMENTS = 12
+MOST_STATEMENTS = 14
 SAVEPOINT = 2  # around the tiles: it is there in production, too
 
 
@@ -157,6 +158,29 @@ def test_home_lists_what_needs_somebody(client, mine):
     assert "Kestrel" not in response.text
 
 
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])
+def test_what_an_agent_asks_first_needs_somebody(client, mine, owl, role):
+    theirs = AgentFactory(name="Kestrel")
+    for agent in (owl, theirs):
+        (task,) = tasks(agent, timedelta(minutes=3), "waiting")
+        made = {"workspace": agent.workspace, "task": task}
+        pending = ApprovalFactory(**made)
+        ApprovalFactory(**made, state="allowed", tool="write_file")
+        if agent == owl:
+            own, waits = pending, task
+    person = MembershipFactory(workspace=mine.workspace, role=role)
+    client.force_login(person.user)
+
+    shown = tile(get(client, person), "Needs somebody")
+
+    (link,) = shown.all("a", class_="row-link")
+    page_of = ("approval-decide", own) if role == Role.OPERATOR else ("task-detail", waits)
+    args = [mine.workspace.slug, page_of[1].pk]
+    assert (link.text, link["href"]) == ("Owl", reverse(f"fleet:{page_of[0]}", args=args))
+    assert "before it uses run_shell" in shown.text
+    assert "Kestrel" not in shown.text
+
+
 def test_a_viewer_reads_no_credentials_name_on_home(client, mine):
     needing(mine)
     viewer = MembershipFactory(workspace=mine.workspace, role=Role.VIEWER)
@@ -202,6 +226,7 @@ def test_first_steps_lead_an_owner_on_until_all_are_done(client, db):
         "Store a model's key": way("credential-create"),
         "Write a prompt": way("prompt-create"),
         "Create an agent": way("agent-create"),
+        "Give it a first task": [],
         "Done: Invite a second member": [],
     }
     ProjectFactory(workspace=owner.workspace, archived_at=timezone.now())
@@ -215,7 +240,10 @@ def test_first_steps_lead_an_owner_on_until_all_are_done(client, db):
         "Done: Write a prompt",
         "Create an agent",
     ]
-    AgentFactory(workspace=owner.workspace, project=project)
+    agent = AgentFactory(workspace=owner.workspace, project=project)
+    first_task = reverse("fleet:task-create", args=[owner.workspace.slug, agent.pk])
+    assert step_links(get(client, owner))["Give it a first task"] == [first_task]
+    tasks(agent, timedelta(), "queued")
     assert page(get(client, owner)).all("ol", class_="steps") == []
 
 

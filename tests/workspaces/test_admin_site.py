@@ -44,6 +44,7 @@ def page_of(thing):
 def members_form(workspace, *rows):
     """Return what the page sends: the workspace's fields, and a row for each membership."""
     sent = {"name": workspace.name, "colour": workspace.colour, "suspension_reason": ""}
+    sent |= {"max_running_tasks": "4", "max_queued_tasks": "1000"}
     sent |= {
         "memberships-TOTAL_FORMS": str(len(rows)),
         "memberships-INITIAL_FORMS": str(sum(1 for row in rows if row.get("id"))),

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from workspaces.appearance import change_appearance
 from workspaces.forms import AppearanceForm
+from workspaces.models import Workspace
 from workspaces.permissions import WorkspacePermission, requires
 from workspaces.requests import MemberRequest
 from workspaces.second_factor import (
@@ -34,6 +35,7 @@ def settings_general(request: MemberRequest) -> HttpResponse:
         "saved": "saved" in request.GET and not posted,
         "without_count": members_without().count(),
         "last_owner": is_last_owner(request),
+        "limits": Workspace.objects.get(pk=request.workspace.pk),
     }
     template = "workspaces/workspace_settings.html"
     return render(request, template, context, status=422 if posted else 200)

@@ -25,7 +25,8 @@ def trail(workspace):
 
 def posted(workspace, members, **fields):
     """Return what the workspace's page posts, with `members` as (membership or None, fields)."""
-    sent = {"name": workspace.name, "colour": workspace.colour, "suspension_reason": "", **fields}
+    sent = {"name": workspace.name, "colour": workspace.colour, "suspension_reason": ""}
+    sent |= {"max_running_tasks": "4", "max_queued_tasks": "1000", **fields}
     initial = [row for row, _ in members if row]
     sent |= {
         "memberships-TOTAL_FORMS": len(members),
