@@ -324,3 +324,22 @@ def test_a_fault_of_ours_shows_no_content(
     assert outcome.reason == "The driver failed: this is a fault of ours."
     assert "ZeroDivisionError in " in caplog.text
     assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://169.254.169.254/latest",
+        "http://[fe80::1]",
+        "http://[::ffff:169.254.169.254]",
+        "http://2852039166",
+        "http://0xa9fea9fe",
+        "http://[fd00:ec2::254]",
+        "http://100.100.100.200",
+    ],
+)
+def test_no_model_is_asked_where_machines_tell_their_secrets(address: str) -> None:
+    outcome = llm.run(make_run(address))
+
+    assert (outcome.state, outcome.can_retry) == (Task.State.FAILED, False)
+    assert "none that a model may be asked at" in outcome.reason

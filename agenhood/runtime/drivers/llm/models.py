@@ -21,6 +21,7 @@ from pydantic_ai.profiles.openai import OpenAIModelProfile
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
+from agenhood.runtime.drivers.llm.addresses import refuse_metadata
 from agenhood.runtime.drivers.llm.failures import Ended
 from agenhood.runtime.run import Provider
 
@@ -53,6 +54,7 @@ def model_at(provider: Provider | None, name: str, http: httpx2.AsyncClient) -> 
         raise Ended("The agent has no model: choose one in its settings.")
     if provider is None:
         raise Ended("The agent has no credential of a model's provider: choose one.")
+    refuse_metadata(address(provider))
     if provider.kind == "anthropic":
         return _anthropic(provider, name, http)
     return _openai(provider, name, http)
