@@ -14,7 +14,10 @@ from uuid import UUID
 from django.db.models import F, Func, JSONField, Q, QuerySet, TextField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Left, Length
+from django.utils.html import escape
+from django.utils.safestring import SafeString
 
+from agenhood.fleet.ansi import coloured
 from agenhood.fleet.hostile import one_line, readable
 from agenhood.fleet.models import Artifact, Conversation, Event, Task
 from agenhood.fleet.money import cost
@@ -28,6 +31,8 @@ TITLE_CHARACTERS = 120
 LARGEST = 2**31 - 1
 # Events whose text one reads; of the others a line, until it is opened.
 OPEN = {Event.Kind.MESSAGE, Event.Kind.OUTPUT, Event.Kind.ERROR}
+# What programs wrote, perhaps in colours.
+PAINTED = {Event.Kind.OUTPUT, Event.Kind.TOOL_RESULT}
 
 Position = tuple[int, int]
 START: Position = (1, 0)
@@ -71,14 +76,21 @@ class ShownEvent:
 
     @property
     def said_by(self) -> str:
-        """The tool that the event is about, or who wrote the message."""
-        return one_line(self.event.tool or self.event.role or "")
+        """The tool that the event is about, who wrote the message, or what it came out of."""
+        return one_line(self.event.tool or self.event.role or self.event.stream or "")
+
+    @property
+    def body(self) -> SafeString:
+        """The text as markup, in the colours that a program gave it."""
+        if self.event.kind in PAINTED:
+            return coloured(self.event.text_begun)
+        return escape(self.shown.text)
 
 
 class _Rest(Func):
     """An event's data without what its title says."""
 
-    template = "(%(expressions)s - 'tool' - 'role')"
+    template = "(%(expressions)s - 'tool' - 'role' - 'stream')"
     output_field = JSONField()
 
 
@@ -139,13 +151,8 @@ def timeline(
         task__number__lte=tasks[-1].number if tasks else 0,
     )
     events = list(
-        _shortened(ahead.alias(details=Cast(_Rest("data"), TextField())), "text", "details")
-        .defer("text", "data")
-        .annotate(
-            task_number=F("task__number"),
-            tool=KeyTextTransform("tool", "data"),
-            role=KeyTextTransform("role", "data"),
-        )
+        begun(ahead)
+        .annotate(task_number=F("task__number"))
         .order_by("task__number", "number")[: size + 1]
     )
     following_position = ""
@@ -158,6 +165,19 @@ def timeline(
         following_position = f"{following.number}.0"
     previous = "" if after <= START else _previous(rows, after, size)
     return Timeline(_joined(tasks, events, after), previous, following_position)
+
+
+def begun(events: QuerySet[Any]) -> QuerySet[Any]:
+    """Read of events what `shown_event` shows, and no more."""
+    return (
+        _shortened(events.alias(details=Cast(_Rest("data"), TextField())), "text", "details")
+        .defer("text", "data")
+        .annotate(
+            tool=KeyTextTransform("tool", "data"),
+            role=KeyTextTransform("role", "data"),
+            stream=KeyTextTransform("stream", "data"),
+        )
+    )
 
 
 def _previous(rows: QuerySet[Any], after: Position, size: int) -> str:
@@ -177,7 +197,7 @@ def _joined(tasks: list[Task], events: list[Any], after: Position) -> list[Shown
         task.pk: ShownTask(task, _shown(task, "input"), _shown(task, "output")) for task in tasks
     }
     for event in events:
-        shown[event.task_id].events.append(_shown_event(event))
+        shown[event.task_id].events.append(shown_event(event))
     for artifact in Artifact.objects.filter(task__in=list(shown)).order_by("task_id", "path")[
         :ARTIFACTS_ON_A_PAGE
     ]:
@@ -190,7 +210,7 @@ def _joined(tasks: list[Task], events: list[Any], after: Position) -> list[Shown
     return joined
 
 
-def _shown_event(event: Any) -> ShownEvent:
+def shown_event(event: Any) -> ShownEvent:
     shown = _shown(event, "text")
     data = Shown("", 0) if event.details_begun == "{}" else _shown(event, "details")
     title = " ".join(filter(None, [event.tool, one_line(shown.text[:TITLE_CHARACTERS])]))

@@ -5,6 +5,7 @@ from django.urls import path
 from agenhood.fleet.views import (
     agent,
     agent_edit,
+    agent_files,
     agent_revisions,
     agent_templates,
     artifact,
@@ -17,6 +18,7 @@ from agenhood.fleet.views import (
     prompt,
     prompt_labels,
     prompt_versions,
+    task,
     task_edit,
 )
 
@@ -206,8 +208,25 @@ urlpatterns = [
     ),
     path("artifacts/<uuid:artifact_id>/delete/", artifact.artifact_delete, name="artifact-delete"),
     path("artifacts/of-task/<uuid:task_id>/zip/", artifact.artifact_zip, name="artifact-zip"),
+    path("agents/<uuid:agent_id>/files/", agent_files.agent_files_list, name="agent-files"),
+    path(
+        "agents/<uuid:agent_id>/files/download/",
+        agent_files.agent_files_download,
+        name="agent-files-download",
+    ),
+    path(
+        "agents/<uuid:agent_id>/files/upload/",
+        agent_files.agent_files_upload,
+        name="agent-files-upload",
+    ),
+    path(
+        "agents/<uuid:agent_id>/files/delete/",
+        agent_files.agent_files_delete,
+        name="agent-files-delete",
+    ),
     path("agents/<uuid:agent_id>/tasks/new/", task_edit.task_create, name="task-create"),
-    path("tasks/<uuid:task_id>/", task_edit.task_detail, name="task-detail"),
+    path("tasks/<uuid:task_id>/", task.task_detail, name="task-detail"),
+    path("tasks/<uuid:task_id>/events.ndjson", task.task_download, name="task-download"),
     path("tasks/<uuid:task_id>/retry/", task_edit.task_retry, name="task-retry"),
     path("tasks/<uuid:task_id>/cancel/", task_edit.task_cancel, name="task-cancel"),
     path("tasks/<uuid:task_id>/stop/", task_edit.task_stop, name="task-stop"),

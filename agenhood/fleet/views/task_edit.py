@@ -7,8 +7,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.htmx import is_partial
 from agenhood.fleet.actions import approval as approvals
@@ -113,15 +112,6 @@ def approval_decide(request: MemberRequest, approval_id: UUID) -> HttpResponse:
         except ApprovalRefused as refused:
             context["refusal"], status = str(refused), 409
     return render(request, "fleet/approval_decide.html", context, status=status)
-
-
-@require_safe
-@requires(FleetPermission.HISTORY_VIEW)
-def task_detail(request: MemberRequest, task_id: UUID) -> HttpResponse:
-    """Lead to the task's place in its conversation, until it has a page of its own."""
-    task = _task(task_id)
-    args = [request.workspace.slug, task.conversation_id]
-    return redirect(f"{reverse('fleet:conversation-detail', args=args)}#task-{task.number}")
 
 
 def to_task(request: MemberRequest, task: Task) -> HttpResponse:

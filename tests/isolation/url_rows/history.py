@@ -30,6 +30,8 @@ ROWS = [
     Row("fleet:conversation-detail", READERS, get=200, takes="conversation"),
     Row("fleet:conversation-task", READERS, get=200, takes=("conversation", "task")),
     Row("fleet:conversation-event", READERS, get=200, takes=("conversation", "event")),
+    Row("fleet:task-detail", READERS, get=200, takes="task"),
+    Row("fleet:task-download", READERS, get=200, takes="task"),
     Row(
         "fleet:conversation-rename",
         EDITORS,
