@@ -16,11 +16,12 @@ which run it is, for rows to compare with.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
+from threading import Event
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +40,7 @@ from workspaces.scope import current_scope, platform_scope, workspace_scope
 
 log = logging.getLogger("workspaces.jobs")
 
+LONG_JOBS = "tasks"  # the queue of those that take long: workers have a pool of its own for it
 ATTEMPTS = 3
 RETRY_AFTER_SECONDS = (2, 10, 30)
 STALLED_AFTER_SECONDS = 30  # without a sign of life from its worker
@@ -67,6 +69,8 @@ class Job:
     attempt: int  # from 1
     permission: StrEnum | None
     should_stop: Callable[[], bool]  # whether the worker is asked to end
+    # The same, as soon as it is asked: while a job of a few seconds may still come to its end.
+    worker_ends: Callable[[], bool]
 
     def scope(self) -> "JobScope":
         """Return a context manager that enters the workspace.
@@ -90,13 +94,13 @@ class JobScope(workspace_scope):
             raise exceptions.JobAborted
         super()._enter()
         try:
-            self.membership = _standing(self.job)
+            self.membership = standing(self.job)
         except BaseException as error:
             self._exit(type(error), error, error.__traceback__)
             raise
 
 
-def _standing(job: Job) -> Membership | None:
+def standing(job: Job) -> Membership | None:
     """Return the actor's membership, None where there is no actor. Raises JobRefused."""
     if job.actor_id is None:
         workspace = Workspace.objects.filter(pk=job.workspace_id).first()
@@ -158,6 +162,7 @@ class WorkspaceJob:
     def _run(
         self, context: JobContext, /, workspace_id: str, actor_id: str | None, **ids: Any
     ) -> None:
+        ending: Event = context.additional_context.get("ending") or Event()
         job = Job(
             name=self.name,
             number=context.job.id or 0,
@@ -166,6 +171,7 @@ class WorkspaceJob:
             attempt=context.job.attempts + 1,
             permission=self.permission,
             should_stop=context.should_abort,
+            worker_ends=lambda: ending.is_set() or context.should_abort(),
         )
         named = {
             name: UUID(value) if isinstance(value, str) else value for name, value in ids.items()
@@ -229,6 +235,34 @@ def queue_job(
         actor_id=str(actor_id) if actor_id else None,
         **arguments,
     )
+
+
+def unfinished(numbers: Iterable[int]) -> set[int]:
+    """Return which of these jobs wait or are being done."""
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM procrastinate_jobs WHERE id = ANY(%s) AND status IN ('todo', 'doing')",
+            [list(numbers)],
+        )
+        return {number for (number,) in cursor.fetchall()}
+
+
+_at_start: list[Callable[[], None]] = []
+
+
+def at_worker_start(work: Callable[[], None]) -> Callable[[], None]:
+    """Have a function called once by each worker, before its first job."""
+    _at_start.append(work)
+    return work
+
+
+def start_worker() -> None:
+    """Do what was registered to be done before a worker's first job."""
+    for work in _at_start:
+        try:
+            work()
+        except Exception as error:  # what else there is to do is done all the same
+            log.warning("%s: %s", work.__name__, type(error).__name__)
 
 
 def workspace_job(

@@ -22,11 +22,11 @@ from agenhood.fleet.actions.history import NewEvent
 from agenhood.fleet.ids import first_id_at
 from agenhood.fleet.models import Agent, Event, Task
 from agenhood.fleet.money import cost
-from workspaces.jobs import queue_job
+from workspaces.jobs import LONG_JOBS, queue_job
 from workspaces.models import Workspace
 from workspaces.scope import current_scope
 
-QUEUE = "tasks"
+QUEUE = LONG_JOBS
 JOB = "task.run"
 # A task counts for the day and the month in which it began to run. Those that were queued longer
 # than this before are left out, so that the index of ids is enough to find the others.

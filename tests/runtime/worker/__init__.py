@@ -1,0 +1,1 @@
+"""Tasks, run by real workers: what becomes of them whatever happens meanwhile."""
