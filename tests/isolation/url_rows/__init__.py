@@ -4,6 +4,7 @@ Each module has `ROWS`, and `things(workspace)`, which makes what its addresses 
 """
 
 from tests.isolation.url_rows import (
+    agent_files,
     agents,
     artifacts,
     audit,
@@ -37,6 +38,7 @@ SUBJECTS = [
     tokens,
     palette,
     tasks,
+    agent_files,
 ]
 ROWS: list[Row] = [row for subject in SUBJECTS for row in subject.ROWS]
 
