@@ -93,13 +93,15 @@ class Asker:
             ),
         )
         said = _Said(self.run)
-        async with model_request_stream(
-            self.model, messages, model_request_parameters=parameters, instrument=False
-        ) as stream:
-            async for event in stream:
-                said.hear(event)
-            response = stream.get()
-        said.end()
+        try:
+            async with model_request_stream(
+                self.model, messages, model_request_parameters=parameters, instrument=False
+            ) as stream:
+                async for event in stream:
+                    said.hear(event)
+                response = stream.get()
+        finally:
+            said.end()  # what was said before it broke off, too
         if response.finish_reason is None:
             raise UnexpectedModelBehavior("the stream ended before the answer did")
         return _clean(response, messages)

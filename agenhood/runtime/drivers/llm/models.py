@@ -38,6 +38,7 @@ def http_client() -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
         verify=_tls(),
         trust_env=False,
+        follow_redirects=False,
         timeout=_timeout(),
         headers={"Accept-Encoding": "identity"},
         event_hooks={"response": [_guard]},
@@ -67,8 +68,7 @@ def _tls() -> ssl.SSLContext:
 
 
 async def _guard(response: httpx2.Response) -> None:
-    """Keep a server from leading elsewhere, and from filling the memory of the worker."""
-    response.headers.pop("location", None)
+    """Keep a server from filling the memory of the worker."""
     response.headers.pop("content-encoding", None)  # none was asked for
     response.stream = _Bounded(response.stream)
 
