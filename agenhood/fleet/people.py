@@ -11,6 +11,11 @@ FORMER = "Former member"
 
 def creators(rows: Iterable[Any]) -> dict[UUID, str]:
     """Return the names of those who made the rows, in one statement."""
-    wanted = {row.created_by_id for row in rows}
+    return names_of({row.created_by_id for row in rows})
+
+
+def names_of(ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return people's names by their ids, in one statement."""
+    wanted = set(ids)
     people = {person.pk: str(person) for person in User.objects.filter(pk__in=wanted)}
     return {pk: people.get(pk, FORMER) for pk in wanted}

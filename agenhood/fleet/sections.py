@@ -41,3 +41,14 @@ add(
     )
 )
 add(Section("prompts", "Prompts", "prompts", "fleet:prompt-list", FleetPermission.PROMPT_VIEW, 20))
+add(
+    Section(
+        "schedules",
+        "Schedules",
+        "clock",
+        "fleet:schedule-list",
+        FleetPermission.SCHEDULE_VIEW,
+        25,
+    )
+)
+add(Section("prices", "Model prices", "price", "fleet:price-list", FleetPermission.PRICE_VIEW, 55))

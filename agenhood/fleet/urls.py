@@ -14,10 +14,12 @@ from agenhood.fleet.views import (
     credential_edit,
     history,
     palette,
+    price,
     project,
     prompt,
     prompt_labels,
     prompt_versions,
+    schedule,
     task,
     task_edit,
 )
@@ -231,4 +233,18 @@ urlpatterns = [
     path("tasks/<uuid:task_id>/cancel/", task_edit.task_cancel, name="task-cancel"),
     path("tasks/<uuid:task_id>/stop/", task_edit.task_stop, name="task-stop"),
     path("approvals/<uuid:approval_id>/", task_edit.approval_decide, name="approval-decide"),
+    path("schedules/", schedule.schedule_list, name="schedule-list"),
+    path("schedules/new/", schedule.schedule_create, name="schedule-create"),
+    path("schedules/times/", schedule.schedule_times, name="schedule-times"),
+    path("schedules/<uuid:schedule_id>/", schedule.schedule_detail, name="schedule-detail"),
+    path("schedules/<uuid:schedule_id>/edit/", schedule.schedule_edit, name="schedule-edit"),
+    path("schedules/<uuid:schedule_id>/enable/", schedule.schedule_enable, name="schedule-enable"),
+    path(
+        "schedules/<uuid:schedule_id>/disable/", schedule.schedule_disable, name="schedule-disable"
+    ),
+    path("schedules/<uuid:schedule_id>/delete/", schedule.schedule_delete, name="schedule-delete"),
+    path("prices/", price.price_list, name="price-list"),
+    path("prices/new/", price.price_create, name="price-create"),
+    path("prices/<uuid:price_id>/edit/", price.price_edit, name="price-edit"),
+    path("prices/<uuid:price_id>/delete/", price.price_delete, name="price-delete"),
 ]

@@ -13,8 +13,10 @@ from tests.isolation.url_rows import (
     history,
     invitations,
     palette,
+    prices,
     projects,
     prompts,
+    schedules,
     settings,
     tasks,
     tokens,
@@ -39,6 +41,8 @@ SUBJECTS = [
     palette,
     tasks,
     agent_files,
+    schedules,
+    prices,
 ]
 ROWS: list[Row] = [row for subject in SUBJECTS for row in subject.ROWS]
 

@@ -1,0 +1,3 @@
+from tests.fleet.tasks.conftest import desk, foreign
+
+__all__ = ["desk", "foreign"]
