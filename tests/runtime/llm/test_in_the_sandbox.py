@@ -196,8 +196,10 @@ def test_a_command_that_takes_longer_than_it_said(server: ModelServer, sandbox: 
     assert "It was killed: it took longer than it may." in text
 
 
-def test_endless_output(server: ModelServer, sandbox: Sandbox) -> None:
-    ((text, _),) = results(server, sandbox, Wants("run_shell", {"command": "yes"}))
+def test_too_much_output(server: ModelServer, sandbox: Sandbox) -> None:
+    command = {"command": "yes | head -c 4000000; sleep 20"}
+
+    ((text, _),) = results(server, sandbox, Wants("run_shell", command))
 
     assert "it printed more than it may" in text
 

@@ -74,6 +74,24 @@ def test_the_price_of_anthropic_whose_address_goes_without_saying() -> None:
     assert cost(run, RequestUsage(input_tokens=1000, output_tokens=1000)) == 18_000
 
 
+@pytest.mark.filterwarnings("ignore:Failed to extract usage")
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+def test_figures_that_cannot_be(server: ModelServer, kind: str) -> None:
+    """A server that counts backwards gets no further, and none fills a column of the database."""
+    server.turns = [
+        Says("", [Wants("run_shell", {"command": "x"})], usage=(-(10**9), -(10**9))),
+        Says("Done.", usage=(10**15, 10**15)),
+    ]
+    run = make_run(server.address, kind=kind)
+
+    llm.run(run)
+
+    (backwards, far) = run.record.usages
+    assert backwards[0] > 0
+    assert backwards[1] > 0
+    assert far == (100_000_000, 100_000_000, 0)
+
+
 def test_a_model_without_a_price_is_said_to_have_none_once(server: ModelServer) -> None:
     server.turns = [*steps(2), Says("Done.")]
     run = make_run(server.address)

@@ -145,6 +145,14 @@ def test_a_long_answer_is_noted_in_pieces_that_end_with_a_line(server: ModelServ
     )
 
 
+def test_anthropic_is_asked_to_keep_what_is_sent_again(server: ModelServer) -> None:
+    server.turns = [Says("Here.")]
+
+    llm.run(make_run(server.address, kind="anthropic", model="claude-sonnet-5-5"))
+
+    assert "cache_control" in json.dumps(server.requests[0].body)
+
+
 def test_calls_with_the_same_name_are_told_apart(server: ModelServer) -> None:
     server.turns = [
         Says("", [Wants("run_shell", {"command": "one"}, "0")]),

@@ -142,3 +142,7 @@ def test_a_memory_of_another_version_is_done_without(server: ModelServer) -> Non
     assert llm.run(run).output == "Yes."
 
     assert "cannot be read any more" in run.record.said("system")[0]
+
+
+def test_what_is_stored_holds_no_nul() -> None:
+    assert "\\u0000" not in json.dumps(memory.stored([memory.question("a\0b")]))
