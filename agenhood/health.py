@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from agenhood.runtime.sandbox.state import state
 from workspaces.isolation import faults
 
 
@@ -28,13 +29,24 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when the database answers and keeps workspaces apart, else 503, without the reason."""
+    """200 when the database answers and keeps workspaces apart, else 503, without the reason.
+
+    A line more says whether agents can run here. Without that the console is ready all the same:
+    it shows what was done, and tasks wait for a machine that can.
+    """
     try:
         ready = not faults()
     except DatabaseError:
         ready = False
     return HttpResponse(
-        "ok\n" if ready else "not ready\n",
+        f"ok\nsandbox: {_sandbox()}\n" if ready else "not ready\n",
         content_type="text/plain",
         status=200 if ready else 503,
     )
+
+
+def _sandbox() -> str:
+    found = state()
+    if found is None:
+        return "unknown, no worker has begun here"
+    return f"{found.engine}, {'available' if found.is_available else 'unavailable'}"

@@ -122,6 +122,7 @@ TEMPLATES = [
                 "workspaces.context_processors.console",
             ],
             "builtins": ["workspaces.templatetags.workspaces"],
+            "libraries": {"sandbox": "agenhood.runtime.sandbox.state"},
         },
     }
 ]

@@ -4,6 +4,7 @@ import pytest
 from django.db import DatabaseError, OperationalError
 
 from agenhood import health
+from agenhood.runtime.sandbox.state import State
 from tests import postgres
 from workspaces.isolation.finding import Finding
 
@@ -29,8 +30,25 @@ def test_alive_without_asking_the_database(client, django_db_blocker):
 def test_ready_when_the_database_keeps_workspaces_apart(client, db):
     response = client.get("/readyz")
 
-    assert (response.status_code, response.text) == (200, "ok\n")
+    assert response.status_code == 200
+    assert response.text.startswith("ok\n")
     assert not response.cookies
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, "unknown, no worker has begun here"),
+        (State("bubblewrap", True, "", "2026-01-01T00:00:00+00:00"), "bubblewrap, available"),
+        (State("docker", False, "/run/docker.sock: no", "2026-01-01"), "docker, unavailable"),
+    ],
+)
+def test_whether_agents_can_run_is_said_and_why_not_is_not(client, db, monkeypatch, found, said):
+    """The console is ready without: it shows what was done."""
+    monkeypatch.setattr(health, "state", lambda: found)
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.text) == (200, f"ok\nsandbox: {said}\n")
 
 
 def test_not_ready_while_the_database_does_not_keep_workspaces_apart(client, planted_fault):

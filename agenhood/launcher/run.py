@@ -12,6 +12,7 @@ from agenhood.launcher.children import child
 from agenhood.launcher.data import open_lock
 from agenhood.launcher.errors import LauncherError
 from agenhood.launcher.instance import instance, usable_data_folder
+from agenhood.launcher.sandbox import install_sandbox
 from agenhood.launcher.serve import HOST, chosen_port, refuse_taken_port, server
 from agenhood.launcher.worker import wait_for, worker
 
@@ -37,6 +38,7 @@ def run(*, demo: bool) -> int:
     data = usable_data_folder()
     with _only_run(data, port):
         refuse_taken_port(port)
+        install_sandbox()
         print("Starting the database", flush=True)
         with instance(data) as running:
             print("Preparing the instance", flush=True)

@@ -1,4 +1,4 @@
-"""What some tests need from the distribution: Chromium, and PgBouncer.
+"""What some tests need from the distribution: Chromium, PgBouncer and bubblewrap.
 
     python -m agenhood.launcher.tools_for_tests [--install]
 
@@ -17,6 +17,7 @@ from agenhood.launcher.errors import LauncherError
 TOOLS = {
     "chromium": (("chromium", "chromium-browser", "google-chrome"), "the browser tests"),
     "pgbouncer": (("pgbouncer",), "the isolation tests through PgBouncer"),
+    "bubblewrap": (("bwrap",), "agents' sandboxes"),
 }
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
 

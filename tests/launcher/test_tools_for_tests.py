@@ -25,6 +25,7 @@ def test_what_is_not_tested_is_said_loudly_and_fails_in_ci(
 ):
     monkeypatch.setenv("CI", ci)
     add_program(bare_machine, "pgbouncer")
+    add_program(bare_machine, "bwrap")
     assert tools_for_tests.main(["--install"]) == code
     said = capsys.readouterr().err
     assert "NOT TESTED: the browser tests." in said
@@ -34,6 +35,7 @@ def test_what_is_not_tested_is_said_loudly_and_fails_in_ci(
 def test_nothing_is_said_when_all_is_there(bare_machine, capsys):
     add_program(bare_machine, "pgbouncer")
     add_program(bare_machine, "google-chrome")
+    add_program(bare_machine, "bwrap")
     assert tools_for_tests.main([]) == 0
     assert capsys.readouterr().err == ""
 
@@ -42,7 +44,7 @@ def test_root_on_debian_installs_what_it_can(bare_machine, monkeypatch, capsys):
     def install(package: str) -> None:
         if package == "chromium":
             raise LauncherError("apt-get could not install chromium")
-        add_program(bare_machine, package)
+        add_program(bare_machine, "bwrap" if package == "bubblewrap" else package)
 
     monkeypatch.setattr(apt, "available", lambda: True)
     monkeypatch.setattr(apt, "install", install)
