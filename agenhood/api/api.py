@@ -12,10 +12,12 @@ from agenhood.api.access import TokenAuth
 from agenhood.api.problems import PROBLEM, Invalid, Refused, problem
 from agenhood.api.routes import ROUTERS
 from agenhood.fleet.actions.agent import AgentRefused
+from agenhood.fleet.actions.approval import ApprovalRefused
 from agenhood.fleet.actions.credential import CredentialRefused
 from agenhood.fleet.actions.history import HistoryRefused
 from agenhood.fleet.actions.project import ProjectRefused
 from agenhood.fleet.actions.prompt import PromptRefused
+from agenhood.fleet.actions.task import TaskRefused
 from workspaces.exports import ExportRefused
 
 # What the actions raise instead of doing what was asked; the message is for the one who asked.
@@ -25,6 +27,8 @@ REFUSALS: tuple[type[Exception], ...] = (
     CredentialRefused,
     HistoryRefused,
     PromptRefused,
+    TaskRefused,
+    ApprovalRefused,
     ExportRefused,
 )
 

@@ -25,7 +25,8 @@ SECRET = {"token": "a-secret-that-nobody-shall-see-0001"}
 
 @dataclass(frozen=True)
 class Row:
-    """What is sent to a path, and what is answered. `before` are paths that are posted to first."""
+    """What is sent to a path, and what is answered. `before` are paths that are posted to first,
+    `also` what the action records besides."""
 
     method: str
     path: str
@@ -33,6 +34,7 @@ class Row:
     body: Any = None
     status: int = 200
     before: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -41,6 +43,9 @@ class Row:
 NAMED = {"name": "Sent by a program"}
 CREDENTIAL = NAMED | {"kind": "token", "secret": SECRET}
 AGENT = NAMED | {"project": "{project_id}", "driver": "command", "command": "true"}
+TASK = {"agent": "{worker_id}", "text": "Count the birds."}
+SCHEDULE = NAMED | {"agent": "{worker_id}", "input": "Count the birds.", "cron": "0 9 * * *"}
+PRICE = {"model": "sent-by-a-program", "input_micros": 150_000, "output_micros": 600_000}
 ROWS = [
     Row("POST", "/projects", "project.create", NAMED, 201),
     Row("PATCH", "/projects/{project_id}", "project.change", NAMED),
@@ -93,6 +98,24 @@ ROWS = [
     Row("DELETE", "/artifacts/{artifact_id}", "artifact.delete", status=204),
     Row("POST", "/saved-views", "saved_view.create", NAMED | {"query": "state=failed"}, 201),
     Row("DELETE", "/saved-views/{savedview_id}", "saved_view.delete", status=204),
+    Row("POST", "/tasks", "task.create", TASK, 201, also=("conversation.create",)),
+    Row("POST", "/tasks/{task_id}/retry", "task.create", {}, 201),
+    Row("POST", "/tasks/{running_id}/cancel", "task.cancel"),
+    Row("POST", "/tasks/{running_id}/stop", "task.stop"),
+    Row("POST", "/approvals/{approval_id}/decide", "approval.allow", {"decision": "allow"}),
+    Row("POST", "/schedules", "schedule.create", SCHEDULE, 201),
+    Row("PATCH", "/schedules/{schedule_id}", "schedule.change", NAMED),
+    Row("POST", "/schedules/{schedule_id}/disable", "schedule.disable"),
+    Row(
+        "POST",
+        "/schedules/{schedule_id}/enable",
+        "schedule.enable",
+        before=("/schedules/{schedule_id}/disable",),
+    ),
+    Row("DELETE", "/schedules/{schedule_id}", "schedule.delete", status=204),
+    Row("POST", "/prices", "price.create", PRICE, 201),
+    Row("PUT", "/prices/{price_id}", "price.change", PRICE),
+    Row("DELETE", "/prices/{price_id}", "price.delete", status=204),
     Row("POST", "/exports", "export.request", {"kind": "history", "format": "csv"}, 201),
 ]
 
@@ -142,7 +165,7 @@ def test_every_operation_that_changes_something_has_a_row() -> None:
         there |= {f"{method.upper()} {path}" for method in operations if method != "get"}
 
     numbers = {"revisions/2/": "revisions/{number}/", "labels/night": "labels/{name}"}
-    numbers["labels/moved"] = "labels/{name}"
+    numbers |= {"labels/moved": "labels/{name}", "{running_id}": "{task_id}"}
     rows = set()
     for row in ROWS:
         path = f"/api/v1{row.path}"
@@ -202,7 +225,7 @@ def records_what_it_does(world: World, row: Row) -> None:
 
     assert answer.status_code == row.status, answer.text
     added = world.trail(world.acme)[before:]
-    assert [entry.action for entry in added] == [row.action]
+    assert [entry.action for entry in added] == [*row.also, row.action]
     assert (added[0].outcome, added[0].actor_kind) == ("done", "token")
     assert added[0].on_behalf_of
     assert SECRET["token"] not in answer.text + str(added[0].changes)

@@ -8,7 +8,11 @@ from workspaces.models import Workspace
 
 def make_things(workspace: Workspace) -> dict[str, UUID]:
     agent = factories.AgentFactory(workspace=workspace, name=f"{workspace.slug}-agent")
-    task = factories.TaskFactory(workspace=workspace, state="succeeded")
+    works = {"agent__driver": "command", "agent__command": "true"}
+    thread = factories.ConversationFactory(workspace=workspace, **works)
+    task = factories.TaskFactory(workspace=workspace, conversation=thread, state="succeeded")
+    waiting = factories.TaskFactory(workspace=workspace, state="waiting")
+    running = factories.TaskFactory(workspace=workspace, state="running")
     factories.EventFactory(workspace=workspace, task=task, text=f"{workspace.slug} was here")
     label = factories.PromptLabelFactory(workspace=workspace)
     artifact = factories.ArtifactFactory(workspace=workspace, task=task)
@@ -19,6 +23,11 @@ def make_things(workspace: Workspace) -> dict[str, UUID]:
         "credential": factories.CredentialFactory(workspace=workspace).pk,
         "conversation": task.conversation_id,
         "task": task.pk,
+        "running": running.pk,
+        "worker": thread.agent_id,
+        "approval": factories.ApprovalFactory(workspace=workspace, task=waiting).pk,
+        "schedule": factories.ScheduleFactory(workspace=workspace).pk,
+        "price": factories.ModelPriceFactory(workspace=workspace).pk,
         "prompt": label.prompt_id,
         "artifact": artifact.pk,
         "savedview": factories.SavedViewFactory(workspace=workspace).pk,

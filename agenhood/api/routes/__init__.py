@@ -4,15 +4,18 @@ from ninja import Router
 
 from agenhood.api.routes import (
     agents,
+    approvals,
     artifacts,
     audit,
     conversations,
     credentials,
     exports,
     members,
+    prices,
     projects,
     prompts,
     saved_views,
+    schedules,
     tasks,
     templates,
 )
@@ -25,6 +28,9 @@ ROUTERS: list[tuple[str, Router]] = [
     ("/credentials", credentials.router),
     ("/conversations", conversations.router),
     ("/tasks", tasks.router),
+    ("/approvals", approvals.router),
+    ("/schedules", schedules.router),
+    ("/prices", prices.router),
     ("/artifacts", artifacts.router),
     ("/saved-views", saved_views.router),
     ("/exports", exports.router),

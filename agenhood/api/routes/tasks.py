@@ -5,21 +5,24 @@ from uuid import UUID
 
 from django.http import QueryDict
 from django.shortcuts import get_object_or_404
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
 from agenhood.api.access import ApiRequest, allowed
 from agenhood.api.forms import checked
 from agenhood.api.listing import Cursor, Listed, position
-from agenhood.api.replies import READS
+from agenhood.api.replies import IDEMPOTENT, READS, WRITES
+from agenhood.fleet.actions import task as actions
 from agenhood.fleet.forms.history import HistoryForm
-from agenhood.fleet.models import Task
+from agenhood.fleet.forms.task import TaskForm
+from agenhood.fleet.models import Agent, Conversation, Task
 from agenhood.fleet.permissions import FleetPermission
 
 router = Router(tags=["Tasks"])
 
 
 class TaskOut(Schema):
-    """`cost_micros` is in millionths of a US dollar."""
+    """`cost_micros` is in millionths of a US dollar; `retry_of` is the number, in the conversation,
+    of the task that this one tries again."""
 
     id: UUID
     conversation_id: UUID
@@ -30,9 +33,12 @@ class TaskOut(Schema):
     state_reason: str
     agent_revision: int
     attempt: int
+    retry_of: int | None
+    schedule_id: UUID | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    cancel_requested_at: datetime | None
     input_tokens: int
     output_tokens: int
     cost_micros: int
@@ -41,6 +47,20 @@ class TaskOut(Schema):
 class TaskWhole(TaskOut):
     input: str
     output: str
+
+
+class TaskIn(Schema):
+    """A task begins a conversation, unless it names one with this agent to go on with."""
+
+    agent: UUID
+    text: str = Field(min_length=1, max_length=100_000)
+    conversation: UUID | None = None
+
+
+class Retry(Schema):
+    """Without `text` the task's own is sent again."""
+
+    text: str | None = Field(None, min_length=1, max_length=100_000)
 
 
 class EventOut(Schema):
@@ -85,6 +105,48 @@ def list_tasks(
     found = selection.batch(older_than, cursor.limit + 1)
     more, found = len(found) > cursor.limit, found[: cursor.limit]
     return {"items": found, "next_cursor": str(found[-1].pk) if more else None}
+
+
+@router.post("", response={201: TaskWhole} | WRITES, openapi_extra=IDEMPOTENT)
+@allowed(FleetPermission.TASK_RUN)
+def create_task(request: ApiRequest, payload: TaskIn) -> Status[Task]:
+    """Give an agent a task. It runs with the rights of the token's person, or of who made the
+    service account, for as long as they have them."""
+    agent = get_object_or_404(Agent.objects, pk=payload.agent)
+    conversation = None
+    if payload.conversation:
+        conversation = get_object_or_404(Conversation.objects, pk=payload.conversation, agent=agent)
+    text = checked(TaskForm({"text": payload.text})).cleaned_data["text"]
+    return Status(201, actions.submit(agent, text, by=request.person, conversation=conversation))
+
+
+@router.post("/{uuid:task_id}/cancel", response={200: TaskWhole} | WRITES)
+@allowed(FleetPermission.TASK_RUN)
+def cancel_task(request: ApiRequest, task_id: UUID) -> Task:
+    """Ask for its end. What runs has some seconds for it, and is killed then."""
+    task = get_object_or_404(Task.objects, pk=task_id)
+    actions.cancel(task, by=request.person)
+    return get_object_or_404(Task.objects, pk=task_id)
+
+
+@router.post("/{uuid:task_id}/stop", response={200: TaskWhole} | WRITES)
+@allowed(FleetPermission.TASK_RUN)
+def stop_task(request: ApiRequest, task_id: UUID) -> Task:
+    """Kill what it has started at once."""
+    task = get_object_or_404(Task.objects, pk=task_id)
+    actions.force_stop(task, by=request.person)
+    return get_object_or_404(Task.objects, pk=task_id)
+
+
+@router.post("/{uuid:task_id}/retry", response={201: TaskWhole} | WRITES, openapi_extra=IDEMPOTENT)
+@allowed(FleetPermission.TASK_RUN)
+def retry_task(request: ApiRequest, task_id: UUID, payload: Retry) -> Status[Task]:
+    """Try it again, as the agent is set up now, as another task of its conversation."""
+    task = get_object_or_404(Task.objects.select_related("agent", "conversation"), pk=task_id)
+    text = None
+    if payload.text is not None:
+        text = checked(TaskForm({"text": payload.text})).cleaned_data["text"]
+    return Status(201, actions.retry(task, by=request.person, text=text))
 
 
 @router.get("/{uuid:task_id}", response={200: TaskWhole} | READS)
