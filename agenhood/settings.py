@@ -317,11 +317,9 @@ AGENHOOD_AGENTS = Path(env.str("AGENHOOD_AGENTS", "") or data_folder() / "agents
 AGENHOOD_FIRST_AGENT_UID = env.int("AGENHOOD_FIRST_AGENT_UID", 1_900_000_000)
 # What keeps agents' programs apart: docs/sandbox.md.
 AGENHOOD_SANDBOX = env.str("AGENHOOD_SANDBOX", "bubblewrap")
-if AGENHOOD_SANDBOX not in {"bubblewrap", "docker"}:
-    raise ImproperlyConfigured('AGENHOOD_SANDBOX must be "bubblewrap" or "docker".')
+if AGENHOOD_SANDBOX != "bubblewrap":
+    raise ImproperlyConfigured('AGENHOOD_SANDBOX must be "bubblewrap".')
 AGENHOOD_SANDBOX_CPUS = env.float("AGENHOOD_SANDBOX_CPUS", 1.0)  # of one agent's programs together
-AGENHOOD_DOCKER_IMAGE = env.str("AGENHOOD_DOCKER_IMAGE", "debian:stable-slim")
-AGENHOOD_DOCKER_RUNTIME = env.str("AGENHOOD_DOCKER_RUNTIME", "")  # Docker's own default
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "artifacts": storage("artifacts", **FILES),

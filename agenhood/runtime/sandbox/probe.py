@@ -36,8 +36,7 @@ TOO_OLD = "This bubblewrap is too old: version 0.8 or newer is needed."
 NO_NAMESPACES = (
     "This machine lets nobody but root make user namespaces, or no more of them. See"
     " `sysctl user.max_user_namespaces kernel.unprivileged_userns_clone`. In a Docker container its"
-    " seccomp and AppArmor profiles stand in the way: install Agenhood on the machine itself, or"
-    " set AGENHOOD_SANDBOX=docker."
+    " seccomp and AppArmor profiles stand in the way: install Agenhood on the machine itself."
 )
 APPARMOR = (
     "AppArmor keeps bubblewrap from making a user namespace, as Ubuntu does from 23.10 on. Give it"
