@@ -82,6 +82,10 @@ VIEWER = SIGNED_IN | {
     "fleet:agent-revision-diff",
     "fleet:agent-template-list",
     "fleet:agent-template-detail",
+    "fleet:agent-files",
+    "fleet:task-detail",
+    "fleet:schedule-list",
+    "fleet:price-list",
 }
 OWNER = VIEWER | {
     "workspaces:member-remove",
@@ -119,6 +123,10 @@ OWNER = VIEWER | {
     "fleet:credential-rotate",
     "fleet:credential-revoke",
     "fleet:credential-delete",
+    "fleet:task-create",
+    "fleet:agent-files-delete",
+    "fleet:schedule-create",
+    "fleet:price-create",
 }
 STAFF = {
     "admin:index",
@@ -180,6 +188,12 @@ NO_PAGES = {
     "mfa_login_webauthn",
     "oidc-start",
     "openid_connect_callback",
+    "fleet:task-cancel",
+    "fleet:task-stop",
+    "fleet:agent-files-upload",
+    "fleet:schedule-times",
+    "fleet:schedule-enable",
+    "fleet:schedule-disable",
 }
 # Looked at in test_second_factor.py, by somebody who has one and has just said who they are.
 SECOND_FACTOR = {
@@ -209,6 +223,20 @@ FILES = {
     "fleet:artifact-download",
     "fleet:artifact-delete",
     "fleet:artifact-zip",
+    "fleet:agent-files-download",
+    "fleet:task-download",
+}
+
+
+# Looked at in test_tasks.py, which has tasks that wait, schedules and prices.
+TASKS = {
+    "fleet:task-retry",
+    "fleet:approval-decide",
+    "fleet:schedule-detail",
+    "fleet:schedule-edit",
+    "fleet:schedule-delete",
+    "fleet:price-edit",
+    "fleet:price-delete",
 }
 
 
@@ -236,7 +264,7 @@ def olive(committed_db):
 def test_every_address_is_a_page_somebody_is_sent_to_or_none():
     named = {address.name for address in addresses() if not address.in_api}
 
-    elsewhere = SECOND_FACTOR | INVITED | TEXTS | FILES
+    elsewhere = SECOND_FACTOR | INVITED | TEXTS | FILES | TASKS
     assert named == OUTSIDE | OWNER | STAFF | elsewhere | NO_PAGES
     assert not NO_PAGES & (OUTSIDE | OWNER | STAFF | elsewhere)
 
