@@ -1,3 +1,4 @@
+# ruff: noqa: E501  programs read better in few lines
 """Hostile programs, each with what it tries. It prints OPEN where that worked, BLOCKED where not.
 
 `P(name, code, …)`: Python run in the agent's directory, after PRELUDE. `plain` says that it may be
@@ -510,7 +511,7 @@ BOMBS = [
     ),
     P(
         "fork in a shell without end",
-        "subprocess.run(['sh', '-c', 'f() { f | f & }; f'], stderr=subprocess.DEVNULL)\n"
+        "subprocess.Popen(['sh', '-c', 'f() { f | f & }; f'], stderr=subprocess.DEVNULL)\n"
         "time.sleep(0.2)\nprint('BLOCKED')",
     ),
     P(

@@ -1,3 +1,4 @@
+# ruff: noqa: S108  the folders that programs would write to, as they are
 """Hostile programs, really run: each is blocked, and leaves nothing behind.
 
 As root agents have users, disks and control groups of their own; as an ordinary user they have none

@@ -1,3 +1,4 @@
+# ruff: noqa: S108, S607, ARG005  tools of the machine, and callbacks that need no argument
 """A host with something to steal or to break, and a neighbour, for hostile programs to try."""
 
 import ctypes
