@@ -4,6 +4,7 @@ from functools import cache
 from django import forms
 
 from accounts.models import User
+from accounts.names import NamedForm
 
 
 @cache
@@ -13,7 +14,7 @@ def time_zones() -> list[tuple[str, str]]:
     return [(name, name.replace("_", " ")) for name in sorted(names) if name[:3] != "Etc"]
 
 
-class ProfileForm(forms.ModelForm):
+class ProfileForm(NamedForm, forms.ModelForm):
     time_zone = forms.ChoiceField(choices=time_zones)
 
     class Meta:

@@ -12,6 +12,8 @@ from django.http import (
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from agenhood.api.middleware import PREFIX as API_PREFIX
+from agenhood.api.problems import problem
 from agenhood.request_id import current_request_id
 
 
@@ -25,6 +27,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Something broke, perhaps what every page's context is made of: it gets the id and no more."""
+    if request.path_info.startswith(API_PREFIX):
+        return problem(request, 500)
     context = {"request_id": current_request_id()}
     return HttpResponseServerError(render_to_string("500.html", context))
 

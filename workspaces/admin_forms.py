@@ -8,6 +8,7 @@ from django.forms.models import BaseInlineFormSet
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.names import NamedForm
 from workspaces.models import Workspace
 from workspaces.roles import Role
 
@@ -22,7 +23,7 @@ TASK_LIMITS = [
 ]
 
 
-class ProvisionForm(forms.ModelForm):
+class ProvisionForm(NamedForm, forms.ModelForm):
     """A new workspace with its owner, in one step."""
 
     owner_email = forms.EmailField(
@@ -42,7 +43,7 @@ class ProvisionForm(forms.ModelForm):
         return email
 
 
-class WorkspaceForm(forms.ModelForm):
+class WorkspaceForm(NamedForm, forms.ModelForm):
     suspended = forms.BooleanField(
         required=False,
         help_text="From the next request on, members can read and nobody can change anything.",
@@ -103,7 +104,7 @@ class MembersFormSet(BaseInlineFormSet):
             raise ValidationError("A workspace always has an owner with an active account.")
 
 
-class PersonAddForm(forms.ModelForm):
+class PersonAddForm(NamedForm, forms.ModelForm):
     class Meta:
         model = User
         fields = ["email", "name"]

@@ -4,6 +4,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from accounts.names import NamedForm
 from accounts.recent import proved_recently
 from workspaces.models import Membership, Workspace
 from workspaces.requests import MemberRequest
@@ -27,7 +28,7 @@ def save_or_refuse(form: forms.ModelForm) -> bool:
     return True
 
 
-class AppearanceForm(forms.ModelForm):
+class AppearanceForm(NamedForm, forms.ModelForm):
     """Its workspace is changed by an action: see workspaces/appearance.py."""
 
     class Meta:

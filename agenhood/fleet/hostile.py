@@ -6,16 +6,13 @@ characters that turn a line round or hide in it, and more than anybody reads.
 
 import re
 
+from accounts.names import HIDDEN
+
 # ECMA-48 control sequences, strings of the operating system's kind (titles, links), other escapes.
 _TERMINAL = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|\Z)"
     r"|\x1b[ -/]*[0-~]?"
-)
-# Other control characters but tab and line feed, marks of direction, and what has no width.
-_HIDDEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    r"\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 
 
@@ -23,7 +20,7 @@ def readable(text: str) -> str:
     """Return the text without what deceives. Lines end with a line feed; a line that was
     overwritten from its start, as progress bars are, becomes several."""
     text = text.replace("\r\n", "\n")
-    return _HIDDEN.sub("", _TERMINAL.sub("", text).replace("\r", "\n"))
+    return HIDDEN.sub("", _TERMINAL.sub("", text).replace("\r", "\n"))
 
 
 def one_line(text: str) -> str:
@@ -33,9 +30,9 @@ def one_line(text: str) -> str:
 def revealed(text: str) -> str:
     """Return the text with each character that hides or deceives replaced by its name, such as
     ⟨U+202E⟩: for texts that people have to judge as they are."""
-    return _HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
+    return HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
 
 
 def hidden_characters(text: str) -> int:
     """Return how many characters of the text do not show when it is read."""
-    return len(_HIDDEN.findall(text))
+    return len(HIDDEN.findall(text))

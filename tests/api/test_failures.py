@@ -9,6 +9,7 @@ from django.views.debug import ExceptionReporter
 from agenhood.fleet.actions import credential as actions
 from agenhood.fleet.models import Credential, Project
 from tests.factories import WorkspaceFactory
+from workspaces import scope
 from workspaces.scope import workspace_scope
 
 SECRET = "swordfish-of-the-api-0123456789"
@@ -40,6 +41,27 @@ def test_a_failed_request_tells_nothing_and_undoes_everything(acme, program, cap
     assert SECRET not in report.get_traceback_text() + json.dumps(answer.json())
     with workspace_scope(acme.pk):
         assert not Credential.objects.exists()
+
+
+def test_what_fails_as_the_answer_is_stored_is_told_in_the_same_form(acme, program, monkeypatch):
+    """After the operation, where nothing of the API's own catches it."""
+
+    def fail(*_args):
+        raise RuntimeError("as the entries are stored")
+
+    token = program(acme).token
+    monkeypatch.setattr(scope, "_last_write", fail)
+
+    answer = Client(raise_request_exception=False).post(
+        "/api/v1/projects",
+        {"name": "Kestrel"},
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+
+    assert (answer.status_code, answer["Content-Type"]) == (500, "application/problem+json")
+    assert answer.json()["request_id"] == answer["X-Request-ID"]
+    assert "entries" not in answer.text
 
 
 def test_what_is_no_json_is_refused(acme, program):

@@ -5,6 +5,7 @@ from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 
 from accounts.models import User
+from accounts.names import NamedForm
 from workspaces.models import Membership
 from workspaces.roles import Role
 
@@ -34,7 +35,7 @@ class InvitationForm(forms.Form):
         return email
 
 
-class NewcomerForm(forms.Form):
+class NewcomerForm(NamedForm, forms.Form):
     """The name and password of somebody whose address has no account yet."""
 
     name = forms.CharField(

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from accounts.names import NamedForm
 from workspaces.roles import Role
 from workspaces.tokens.actions import DEFAULT_DAYS, MOST_DAYS, assignable_to_accounts
 from workspaces.tokens.models import ServiceAccount
@@ -14,7 +15,7 @@ DAYS = [7, 30, DEFAULT_DAYS, 180, MOST_DAYS]
 FOREVER = "never"
 
 
-class TokenForm(forms.Form):
+class TokenForm(NamedForm, forms.Form):
     """What a token of somebody with `role` may, and how long it lives."""
 
     ACCESS = [
@@ -73,7 +74,7 @@ class TokenForm(forms.Form):
         return cleaned
 
 
-class ServiceAccountForm(forms.ModelForm):
+class ServiceAccountForm(NamedForm, forms.ModelForm):
     class Meta:
         model = ServiceAccount
         fields = ["name", "role"]

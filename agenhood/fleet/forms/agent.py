@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import F, Q, Window
 from django.db.models.functions import Lower, RowNumber
 
+from accounts.names import NamedForm
 from agenhood.fleet.configuration import LIMITS, PROVIDER_KINDS, TOOLS, Setup
 from agenhood.fleet.forms.agent_fields import (
     EnvironmentField,
@@ -54,7 +55,7 @@ def plain_data(document: Mapping[str, Any]) -> dict[str, Any]:
     return plain | references | {"prompt_text": text, "grants": grants, "secrets": secrets}
 
 
-class AgentForm(forms.ModelForm):
+class AgentForm(NamedForm, forms.ModelForm):
     """Checks an agent's whole configuration. `setup()` is what the actions take.
 
     `instance` is the agent that is configured anew, if any. What a driver does not use is dropped:
@@ -322,7 +323,7 @@ class AgentForm(forms.ModelForm):
         return [*stored, *(row for row in added if row["variable"]), *blank]
 
 
-class AgentTemplateForm(forms.ModelForm):
+class AgentTemplateForm(NamedForm, forms.ModelForm):
     class Meta:
         model = AgentTemplate
         fields = ["name", "description"]

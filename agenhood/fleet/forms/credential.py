@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from accounts.names import NamedForm
 from agenhood.fleet.actions import credential as actions
 from agenhood.fleet.forms.credential_kinds import (
     KINDS,
@@ -148,7 +149,7 @@ class _Value(forms.BaseForm):
         return content
 
 
-class _Described(forms.ModelForm, _Expires):
+class _Described(NamedForm, forms.ModelForm, _Expires):
     """Name, expiry, and what the kind has in the open."""
 
     kind: str

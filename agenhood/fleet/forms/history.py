@@ -11,6 +11,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from accounts.models import validate_time_zone
+from accounts.names import NamedForm
 from agenhood.fleet.models import Conversation, SavedView, Task
 from agenhood.fleet.search import WORDS_LENGTH, Selection
 
@@ -98,7 +99,7 @@ class HistoryForm(forms.Form):
         return f"{self.query}&{urlencode({'zone': timezone.get_current_timezone_name()})}"
 
 
-class SavedViewForm(forms.ModelForm):
+class SavedViewForm(NamedForm, forms.ModelForm):
     """A name for a selection. `query` is any query string; what it does not understand is left."""
 
     query = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)

@@ -2,10 +2,11 @@ from typing import Any
 
 from django import forms
 
+from accounts.names import NamedForm
 from agenhood.fleet.models import Project
 
 
-class ProjectForm(forms.ModelForm):
+class ProjectForm(NamedForm, forms.ModelForm):
     class Meta:
         model = Project
         fields = ["name"]

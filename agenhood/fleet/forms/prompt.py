@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from accounts.names import NamedForm
 from agenhood.fleet.models import Prompt, PromptVersion
 from agenhood.fleet.models.prompt import validate_label
 
@@ -48,7 +49,7 @@ def _note() -> forms.CharField:
     )
 
 
-class PromptDetailsForm(forms.ModelForm):
+class PromptDetailsForm(NamedForm, forms.ModelForm):
     class Meta:
         model = Prompt
         fields = ["name", "description"]

@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.forms import time_zones
+from accounts.names import NamedForm
 from agenhood.fleet.cron import next_times
 from agenhood.fleet.forms.prompt import LongTextField
 from agenhood.fleet.models import Agent, Schedule
@@ -107,7 +108,7 @@ class TimesForm(forms.Form):
         return next_times(cleaned["cron"], cleaned["time_zone"], timezone.now(), count)
 
 
-class ScheduleForm(forms.ModelForm, TimesForm):
+class ScheduleForm(NamedForm, forms.ModelForm, TimesForm):
     input = LongTextField(
         label="What is to be done?",
         widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "true"}),

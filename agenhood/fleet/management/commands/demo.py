@@ -54,7 +54,9 @@ class Command(BaseCommand):
             _fill(workspace)
         self.stdout.write("Demo workspaces: acme and globex")
         self.stdout.write(f"Sign in as {', '.join(PEOPLE)}")
-        self.stdout.write(f"Their password: {'AGENHOOD_DEMO_PASSWORD' if chosen else password}")
+        self.stdout.write(
+            f"Their password: {'as AGENHOOD_DEMO_PASSWORD says' if chosen else password}"
+        )
 
 
 def _fill(workspace: Workspace) -> None:
