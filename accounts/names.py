@@ -17,6 +17,7 @@ FIELDS = ("name", "description", "title")
 
 def refuse_hidden_characters(text: str) -> None:
     """Raise ValidationError for a line that could look like another one, or like two."""
+    text = text.replace("\0", "")  # which Django's own fields refuse in words of their own
     if found := HIDDEN.search(text) or re.search(r"[\t\n]", text):
         raise ValidationError(
             f"Characters that cannot be seen are not allowed here: U+{ord(found[0]):04X}."
