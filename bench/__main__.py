@@ -1,100 +1,69 @@
 """Measure everything, and write bench/results.json and bench/RESULTS.md.
 
-python -m bench            some minutes, on a machine that has nothing else to do
-python -m bench --quick    a minute, with 50 workspaces and few rounds; writes nothing
+python -m bench               half an hour, on a machine that has nothing else to do
+python -m bench --only queue,live
+                              these parts alone; of all others stays what was measured before
+python -m bench --quick       two minutes, with 50 workspaces and few rounds; writes nothing
 """
 
 import argparse
 import logging
 import os
 import sys
+import tempfile
 import time
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import django
 
 from bench.priority import before_others
-from bench.server import TEMPLATE, Server, environment, throwaway_server
-from bench.timing import Measured
+from bench.server import TEMPLATE, environment, throwaway_server
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args(arguments).quick
-    started = time.monotonic()
-    with throwaway_server() as server:
+    parser.add_argument("--only", metavar="PART[,PART]", default="")
+    given = parser.parse_args(arguments)
+    with _agents_folder(), throwaway_server() as server:
         os.environ |= environment(server.url(TEMPLATE))
         django.setup()
         logging.disable(logging.INFO)
-        from bench import report
+        from bench import parts, report, runs
 
+        names = given.only.split(",") if given.only else list(parts.PARTS)
+        if unknown := set(names) - set(parts.PARTS):
+            parser.error(f"no such part: {', '.join(unknown)}. There are {', '.join(parts.PARTS)}.")
         with before_others(server) as first:
             machine = report.machine(server, first=first)
-        measured = _measure_all(server, quick=quick)
-    minutes = (time.monotonic() - started) / 60
-    print(report.table(measured.figures))
-    if not quick:
-        report.write(measured, machine, minutes)
+        started = time.monotonic()
+        measured = {name: parts.measure(name, server, quick=given.quick) for name in names}
+        minutes = (time.monotonic() - started) / 60
+    figures = {name: value for part in measured.values() for name, value in part.figures.items()}
+    print(report.table(figures, told_only=bool(given.only)))
+    if not given.quick:
+        report.write(runs.merged(measured, machine, minutes))
     return 0
 
 
-def _measure_all(server: Server, *, quick: bool) -> Measured:
-    from bench import audit, credentials, growth, history, history_rows, page, provisioning, switch
-    from bench.rows import fill
+@contextmanager
+def _agents_folder() -> Iterator[None]:
+    """Have agents' directories for a run only. Other users than ours pass through to their own."""
+    with tempfile.TemporaryDirectory(prefix="agenhood-bench-agents-") as folder:
+        Path(folder).chmod(0o711)
+        os.environ["AGENHOOD_AGENTS"] = folder
+        try:
+            yield
+        finally:
+            from agenhood.fleet.agent_files.place import sweep
 
-    def rounds(thorough: int) -> int:
-        return thorough // 10 if quick else thorough
-
-    everything = Measured({}, {})
-    _say("a page, with tenancy and by hand")
-    with before_others(server):
-        everything |= page.measure(server, rounds=rounds(1500))
-    if switch.chromium() is None:
-        _say("NOT MEASURED: a switch in a browser, for want of Chromium (apt-get install chromium)")
-    else:
-        _say("a switch of workspace in a browser")
-        everything |= switch.measure(server, rounds=rounds(100))
-    _say("a write with its entry on the audit trail, and without")
-    with before_others(server):
-        everything |= audit.measure_cost(server, rounds=rounds(600))
-    _say("sealing and opening a credential")
-    with before_others(server):
-        everything |= credentials.measure(server, rounds=rounds(1000))
-    databases = {}
-    for workspaces in (10, 50 if quick else 1000):
-        label = f"{workspaces:,} workspaces"
-        databases[label] = f"bench_{workspaces}"
-        _say(f"filling {label} with {growth.PROJECTS:,} projects each")
-        server.make_database(databases[label])
-        with server.superuser(databases[label]) as connection:
-            fill(connection, workspaces=workspaces, projects=growth.PROJECTS)
-    histories = {}
-    events = 400_000 if quick else history_rows.EVENTS
-    for workspaces in (10, 50 if quick else 1000):
-        label = f"{workspaces:,} workspaces"
-        histories[label] = f"bench_history_{workspaces}"
-        _say(f"filling {label} with {events:,} events")
-        server.make_database(histories[label])
-        with server.superuser(histories[label]) as connection:
-            fill(connection, workspaces=workspaces, projects=28)
-        connect = partial(server.superuser, histories[label])
-        history_rows.fill_history(connect, workspaces=workspaces, events=events)
-    with before_others(server):
-        _say("the history in both")
-        everything |= history.measure(server, histories, rounds=rounds(500))
-    with before_others(server):
-        _say("pages in both")
-        everything |= growth.measure(server, databases, rounds=rounds(1000))
-        _say("audit trails in both")
-        everything |= audit.measure_growth(server, databases, rounds=rounds(500))
-        _say("one more workspace in both")
-        everything |= provisioning.measure(server, databases, rounds=rounds(500))
-    return everything
-
-
-def _say(what: str) -> None:
-    print(f"bench: {what}", file=sys.stderr, flush=True)
+            sweep()  # what a killed worker has left mounted
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ and adds nothing: a client for tests would cost both sides of a ratio the same a
 """
 
 import io
+import socket
 from collections.abc import Callable
 from typing import Any
 from wsgiref.util import setup_testing_defaults
@@ -14,6 +15,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.db import SessionStore
 
 from accounts.models import User
+from agenhood.launcher.serve import HOST
 from workspaces import recents
 
 Application = Callable[..., Any]
@@ -50,3 +52,9 @@ def get(application: Application, path: str, session_key: str) -> bytes:
     if response.status_code != 200:
         raise RuntimeError(f"{path} answered {response.status_code}")
     return page
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

@@ -7,7 +7,6 @@ the end of the load event.
 
 import os
 import shutil
-import socket
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 from accounts.models import User
 from agenhood.launcher.serve import HOST
 from agenhood.launcher.serve import server as web_server
-from bench.browsing import sign_in
+from bench.browsing import free_port, sign_in
 from bench.connections import open_connection, through
 from bench.rows import TRAVELLER, fill
 from bench.server import Server, environment
@@ -58,7 +57,7 @@ def measure(server: Server, *, rounds: int) -> Measured:
     with through(open_connection(server.url(DATABASE))):
         session_key = sign_in(user, workspace.pk)
 
-    port = _free_port()
+    port = free_port()
     with (
         web_server(os.environ | environment(server.url(DATABASE)), port),
         sync_playwright() as playwright,
@@ -109,9 +108,3 @@ def _taken(page: Page, path: str) -> float:
     page.wait_for_url(f"**{path}")
     page.wait_for_function(LOADED)
     return float(page.evaluate(TAKEN)) / 1000
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

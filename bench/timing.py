@@ -34,6 +34,11 @@ def summary(seconds: list[float]) -> Timing:
     return Timing(lower, median, upper, len(seconds))
 
 
+def percentile(values: list[float], percent: int) -> float:
+    """Return what so many percent of the values do not exceed."""
+    return sorted(values)[max(0, -(-len(values) * percent // 100) - 1)]
+
+
 def interleaved(
     things: Mapping[str, Callable[[], object]],
     *,
