@@ -13,7 +13,7 @@ from agenhood.fleet.ids import first_id_at
 from agenhood.fleet.meters import meters_of
 from agenhood.fleet.models import Agent, Approval, Credential, Project, Prompt, Task
 from agenhood.fleet.permissions import FleetPermission
-from agenhood.fleet.workspace_limits import use
+from agenhood.fleet.workspace_limits import use, with_use
 from workspaces import home
 from workspaces.models import Workspace
 from workspaces.requests import MemberRequest
@@ -109,22 +109,16 @@ def tasks_and_spend(request: MemberRequest) -> dict[str, Any] | None:
     "Limits of tasks", "fleet/_tile_task_limits.html", FleetPermission.HISTORY_VIEW, order=50
 )
 def task_limits(request: MemberRequest) -> dict[str, Any]:
-    return {"use": use(request.workspace.pk)}
+    return {"use": use(_workspace(request))}
 
 
 @home.steps
 def first_steps(request: MemberRequest) -> list[home.Step]:
     if not request.membership.may(FleetPermission.AGENT_VIEW):
         return []
-    newest = Agent.objects.filter(state=Agent.State.RUNNING).order_by("-pk").values("pk")[:1]
-    *done, agent = Workspace.objects.filter(pk=request.workspace.pk).values_list(
-        Exists(Project.objects.active()),
-        Exists(Credential.objects.usable()),
-        Exists(Prompt.objects.active()),
-        Exists(Agent.objects.all()),
-        Exists(Task.objects.all()),
-        Subquery(newest),
-    )[0]
+    workspace = _workspace(request)
+    done = [getattr(workspace, f"has_{noun}") for noun in FIRST_STEPS]
+    agent = workspace.newest_agent
     editors = "an owner, an admin or an operator"
     edit = FleetPermission
     steps: list[tuple[str, str, FleetPermission, str]] = [
@@ -147,6 +141,29 @@ def first_steps(request: MemberRequest) -> list[home.Step]:
         url, by = _way(request, page, permission, who, *named)
         found.append(home.Step(label, is_done, url, by, order))
     return found
+
+
+FIRST_STEPS = ("project", "credential", "prompt", "agent", "task")
+
+
+def _workspace(request: Any) -> Any:
+    """Return the workspace with what its limits and the first steps are told from: one statement
+    for both, for as long as the request lasts."""
+    if not hasattr(request, "workspace_on_home"):
+        newest = Agent.objects.filter(state=Agent.State.RUNNING).order_by("-pk").values("pk")[:1]
+        request.workspace_on_home = (
+            with_use(Workspace.objects.filter(pk=request.workspace.pk))
+            .annotate(
+                has_project=Exists(Project.objects.active()),
+                has_credential=Exists(Credential.objects.usable()),
+                has_prompt=Exists(Prompt.objects.active()),
+                has_agent=Exists(Agent.objects.all()),
+                has_task=Exists(Task.objects.all()),
+                newest_agent=Subquery(newest),
+            )
+            .get()
+        )
+    return request.workspace_on_home
 
 
 def _way(

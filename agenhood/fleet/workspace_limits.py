@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, F, IntegerField, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, JSONObject
 
 from agenhood.fleet import queue
 from agenhood.fleet.ids import first_id_at
@@ -35,10 +37,18 @@ class Use:
     spenders: list[tuple[Any, str, str]]
 
 
-def use(workspace_id: Any) -> Use:
-    """Return what the workspace's tasks take of its limits, in two statements."""
-    workspace = _with_counts(workspace_id)
-    by_agent = list(_by_agent())
+def with_use(workspaces: QuerySet[Workspace]) -> QuerySet[Any]:
+    """Add to the active workspace's row what `use` reads, in its own statement."""
+    return workspaces.annotate(
+        running=_number(Task.objects.filter(state=State.RUNNING)),
+        queued=_number(Task.objects.filter(state=State.QUEUED)),
+        by_agent=ArraySubquery(_by_agent()),
+    )
+
+
+def use(workspace: Any) -> Use:
+    """Return what a workspace's tasks take of its limits, from its row `with_use`."""
+    by_agent = workspace.by_agent
     limits = [
         _limit(
             "Tasks at once",
@@ -72,7 +82,7 @@ def use(workspace_id: Any) -> Use:
             )
     costly = sorted(by_agent, key=lambda row: row["micros_month"] or 0, reverse=True)[:SPENDERS]
     spenders = [
-        (row["agent"], row["agent__name"], cost(row["micros_month"]))
+        (UUID(row["agent"]), row["name"], cost(row["micros_month"]))
         for row in costly
         if row["micros_month"]
     ]
@@ -86,13 +96,6 @@ def _limit(label: str, value: int, most: int, words: str, then: str) -> Limit:
 def _used(label: str, value: int, most: int, words: str, period: str, resets_at: datetime) -> Limit:
     shown = meter(f"{label} {period}", value, max(most, 1), f"{words} {period}")
     return Limit(shown, "no task begins", resets_at)
-
-
-def _with_counts(workspace_id: Any) -> Any:
-    return Workspace.objects.annotate(
-        running=_number(Task.objects.filter(state=State.RUNNING)),
-        queued=_number(Task.objects.filter(state=State.QUEUED)),
-    ).get(pk=workspace_id)
 
 
 def _number(rows: QuerySet[Any]) -> Coalesce:
@@ -114,6 +117,16 @@ def _by_agent() -> QuerySet[Any]:
             tokens_day=Sum(tokens, filter=is_today),
             micros_month=Sum("cost_micros"),
             micros_day=Sum("cost_micros", filter=is_today),
+        )
+        .values_list(
+            JSONObject(
+                agent="agent",
+                name="agent__name",
+                tokens_month="tokens_month",
+                tokens_day="tokens_day",
+                micros_month="micros_month",
+                micros_day="micros_day",
+            )
         )
     )
     return found

@@ -25,7 +25,7 @@ from tests.pages import page
 from workspaces.roles import Role
 from workspaces.scope import workspace_scope
 
-MOST_STATEMENTS = 14
+MOST_STATEMENTS = 12
 SAVEPOINT = 2  # around the tiles: it is there in production, too
 
 
