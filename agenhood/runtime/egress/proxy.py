@@ -53,6 +53,7 @@ def proxy(
         with _listening(place, uid) as listener:
             thread = _Thread(server, listener)
             thread.start()
+            server.is_ready.wait()  # it can be ended properly from here on
             try:
                 yield place / "socket"
             finally:
@@ -106,6 +107,7 @@ class _Thread(threading.Thread):
                 self.loop.run_until_complete(self.work)
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         finally:
+            self.server.is_ready.set()  # nobody waits for one that cannot be
             self.loop.close()
 
     def end(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import struct
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class Server:
     ) -> None:
         self.allowed, self.inject, self.users = allowed, inject, users
         self.limits, self.dialer = limits, dialer
+        self.is_ready = threading.Event()
         self._on_connection = on_connection
         self._open: set[asyncio.Task[None]] = set()
         self._answered = 0
@@ -71,13 +73,18 @@ class Server:
         server = await asyncio.start_unix_server(
             self._accept, sock=listener, limit=self.limits.head_bytes
         )
+        self.is_ready.set()
         try:
             await asyncio.get_running_loop().create_future()
         finally:
             server.close()
-            for task in self._open:
-                task.cancel()
-            await asyncio.gather(*self._open, return_exceptions=True)
+            ended: set[asyncio.Task[None]] = set()
+            # One that was just accepted has to begin before it can be ended.
+            while asyncio.all_tasks() - {asyncio.current_task()}:
+                for task in self._open - ended:
+                    task.cancel()
+                    ended.add(task)
+                await asyncio.sleep(0)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection, and tell of it. A last one beyond the limit is told of, too."""
