@@ -317,17 +317,24 @@ def each_workspace(reason: str, work: Callable[[], None]) -> None:
 
 
 # A worker that is only late may have come to an end meanwhile: rows that somebody changes just now
-# are left alone, and the others are looked at again once they are locked.
+# are left alone, and the others are looked at again once they are locked. What is done at its times
+# and is queued for the next of them already is not queued twice, which the queue would refuse, and
+# everything else with it.
 RESCUE = """
 WITH stalled AS (
-    SELECT job.id, job.task_name FROM procrastinate_jobs AS job
+    SELECT job.id, job.task_name, job.queueing_lock FROM procrastinate_jobs AS job
      WHERE job.status = 'doing' AND NOT EXISTS (
             SELECT FROM procrastinate_workers AS worker
              WHERE worker.id = job.worker_id
                AND worker.last_heartbeat >= now() - make_interval(secs => %s))
        FOR UPDATE SKIP LOCKED
 )
-SELECT id, task_name, procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) FROM stalled
+SELECT id, task_name, CASE
+       WHEN EXISTS (SELECT FROM procrastinate_jobs AS next
+                     WHERE next.queueing_lock = stalled.queueing_lock AND next.status = 'todo')
+       THEN procrastinate_finish_job_v1(id, 'failed', true)
+       ELSE procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) END
+  FROM stalled
 """
 
 

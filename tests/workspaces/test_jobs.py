@@ -15,7 +15,7 @@ from tests.factories import MembershipFactory, ProjectFactory, WorkspaceFactory
 from tests.postgres import superuser
 from tests.workers import probes
 from tests.workers.run import jobs, until, waiting, work_off, worker
-from workspaces.jobs import each_workspace
+from workspaces.jobs import RESCUE, each_workspace
 from workspaces.models import Membership, Workspace
 from workspaces.roles import Role
 from workspaces.scope import (
@@ -399,3 +399,25 @@ def test_what_is_done_in_each_workspace_fails_in_one_alone(committed_db, caplog)
     assert [projects(place.pk) for place in places] == [["was here"], [], ["was here"]]
     assert "Kestrel" not in caplog.text
     assert open_scope() is None
+
+
+def test_a_periodic_job_of_a_dead_worker_keeps_no_other_from_being_rescued(mine):
+    """It is queued for its next time already, and may be so only once."""
+    with scope_of(mine):
+        probes.write.defer(number=1)
+    with superuser() as past_everything:
+        past_everything.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+        for status in ("doing", "todo"):
+            past_everything.execute(
+                "INSERT INTO procrastinate_jobs"
+                " (queue_name, task_name, lock, queueing_lock, status)"
+                " VALUES ('default', 'probe.tick', 'tick', 'tick', %s)",
+                [status],
+            )
+        with connection.cursor() as cursor:
+            cursor.execute(RESCUE, [30])
+        left = past_everything.execute(
+            "SELECT task_name, status::text FROM procrastinate_jobs ORDER BY id"
+        ).fetchall()
+
+    assert left == [("probe.write", "todo"), ("probe.tick", "todo")]
