@@ -119,7 +119,7 @@
       const link = document.createElement("a");
       link.href = `${page}?after=${begins - 1}`;
       link.textContent = `Events ${begins} to ${ends} are left out here: load them`;
-      const row = document.createElement("li");
+      const row = document.createElement("div");
       row.className = "step gap";
       row.append(link);
       paintLater(row.outerHTML);

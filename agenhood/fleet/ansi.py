@@ -45,9 +45,10 @@ class _Brush:
         return " ".join(f"ansi-{name}" for name in [*names, *sorted(self.styles)])
 
     def obey(self, parameters: str) -> None:
-        codes = [int(code) if code and len(code) < 4 else 0 for code in parameters.split(";")]
-        if ":" in parameters:  # the form with parts of parts, which few programs write
-            codes = [int(code) for code in re.findall(r"(?:^|;)(\d{1,3})(?=;|$)", parameters)]
+        # What has parts of its own ("4:3"), few programs write: it is passed over.
+        codes = [
+            int(code or 0) for code in parameters.split(";") if len(code) < 4 and ":" not in code
+        ]
         while codes:
             code = codes.pop(0)
             if code in EXTENDED:

@@ -31,6 +31,8 @@ TITLE_CHARACTERS = 120
 LARGEST = 2**31 - 1
 # Events whose text one reads; of the others a line, until it is opened.
 OPEN = {Event.Kind.MESSAGE, Event.Kind.OUTPUT, Event.Kind.ERROR}
+# What of an event's data belongs into its line, in this order.
+SAID = ("state", "change", "path", "model", "exit_code")
 # What programs wrote, perhaps in colours.
 PAINTED = {Event.Kind.OUTPUT, Event.Kind.TOOL_RESULT}
 
@@ -176,6 +178,7 @@ def begun(events: QuerySet[Any]) -> QuerySet[Any]:
             tool=KeyTextTransform("tool", "data"),
             role=KeyTextTransform("role", "data"),
             stream=KeyTextTransform("stream", "data"),
+            **{f"{name}_said": KeyTextTransform(name, "data") for name in SAID},
         )
     )
 
@@ -213,7 +216,10 @@ def _joined(tasks: list[Task], events: list[Any], after: Position) -> list[Shown
 def shown_event(event: Any) -> ShownEvent:
     shown = _shown(event, "text")
     data = Shown("", 0) if event.details_begun == "{}" else _shown(event, "details")
-    title = " ".join(filter(None, [event.tool, one_line(shown.text[:TITLE_CHARACTERS])]))
+    said = [getattr(event, f"{name}_said") for name in SAID[:-1]]
+    if event.exit_code_said:
+        said.append(f"exit {event.exit_code_said}")
+    title = " ".join(filter(None, [event.tool, *said, one_line(shown.text[:TITLE_CHARACTERS])]))
     return ShownEvent(event, one_line(title)[:TITLE_CHARACTERS], shown, data, event.kind in OPEN)
 
 
