@@ -77,7 +77,8 @@ class Server:
         try:
             await asyncio.get_running_loop().create_future()
         finally:
-            server.close()
+            # Closing comes last: asyncio leaks a connection whose server is closed while it begins.
+            asyncio.get_running_loop().remove_reader(listener.fileno())
             ended: set[asyncio.Task[None]] = set()
             # One that was just accepted has to begin before it can be ended.
             while asyncio.all_tasks() - {asyncio.current_task()}:
@@ -85,6 +86,7 @@ class Server:
                     task.cancel()
                     ended.add(task)
                 await asyncio.sleep(0)
+            server.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection, and tell of it. A last one beyond the limit is told of, too."""

@@ -150,7 +150,8 @@ def received(client: socket.socket) -> bytes:
 def ask(path: Path, request: str | bytes) -> bytes:
     """Send a request and return the whole answer."""
     with connect(path) as client:
-        client.sendall(request.encode() if isinstance(request, str) else request)
+        with suppress(BrokenPipeError):  # it may be turned away at once
+            client.sendall(request.encode() if isinstance(request, str) else request)
         return received(client)
 
 
