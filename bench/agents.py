@@ -39,10 +39,12 @@ class Fleet:
     def environment(self) -> dict[str, str]:
         return os.environ | environment(self.server.url(self.database))
 
-    @contextmanager
-    def inside(self, workspace: Workspace) -> Iterator[None]:
-        with through(self.connection), workspace_scope(workspace.pk, user_id=self.user.pk):
-            yield
+    def inside(self, workspace: Workspace) -> ExitStack:
+        """Enter a workspace as the traveller, until the stack that is returned is left."""
+        entered = ExitStack()
+        entered.enter_context(through(self.connection))
+        entered.enter_context(workspace_scope(workspace.pk, user_id=self.user.pk))
+        return entered
 
     def add_agents(
         self, workspace: Workspace, count: int, command: str, *, called: str = "Agent"
