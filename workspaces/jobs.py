@@ -129,6 +129,15 @@ Work = Callable[..., None]  # (job, **ids)
 AtEnd = Callable[..., Model | None]  # (job, refused, **ids)
 
 
+def refusal(job: Job) -> str:
+    """Return why the job may not be done now, in words, "" if it may; inside its workspace."""
+    try:
+        standing(job)
+    except JobRefused as refused:
+        return str(refused)
+    return ""
+
+
 class WorkspaceJob:
     """What `workspace_job` makes of a function: it is not called, it is deferred."""
 

@@ -1,4 +1,4 @@
-"""The worker's jobs: running tasks, and finding those that lost their job."""
+"""The worker's jobs: running tasks, and finding what lost its job. Schedules have their own."""
 
 import logging
 import os
@@ -15,9 +15,10 @@ from django.db import InterfaceError, OperationalError, connection
 from agenhood.fleet import queue
 from agenhood.fleet.actions import history
 from agenhood.fleet.actions.history import AttemptLost
+from agenhood.fleet.agent_files import Place, PlaceUnusable
 from agenhood.fleet.models import Agent, Event, Task
 from agenhood.fleet.permissions import FleetPermission
-from agenhood.runtime import sandbox
+from agenhood.runtime import egress, sandbox
 from agenhood.runtime.artifacts import OutFolder, collecting
 from agenhood.runtime.drivers import command, llm
 from agenhood.runtime.preparing import CannotRun, Prepared, prepare
@@ -29,6 +30,7 @@ from agenhood.runtime.sandbox import (
     SandboxSpec,
     SandboxUnavailable,
 )
+from agenhood.runtime.schedules import find_lost_schedules
 from agenhood.runtime.scrub import Scrubber
 from agenhood.runtime.settling import refused as refused_words
 from agenhood.runtime.settling import settle
@@ -39,7 +41,7 @@ from workspaces.jobs import (
     at_worker_start,
     each_workspace,
     periodic_job,
-    standing,
+    refusal,
     unfinished,
     workspace_job,
 )
@@ -63,8 +65,8 @@ def run_task(job: Job, task_id: UUID) -> None:
         with job.scope():
             prepared = prepare(task)
         _run(job, task, prepared)
-    except CannotRun as refusal:
-        _store(job, task, Outcome(Task.State.FAILED, reason=str(refusal)))
+    except CannotRun as lacks:
+        _store(job, task, Outcome(Task.State.FAILED, reason=str(lacks)))
     except AttemptLost:
         log.info("%s [%s]: another attempt has the task", job.name, job.number)
     except JobRefused:
@@ -85,16 +87,10 @@ def end_refused(job: Job, refused: bool, task_id: UUID) -> Task | None:
     if task.state == Task.State.QUEUED and queue.this_workspace().is_suspended:
         Task.objects.filter(pk=task.pk).update(job=None)
     else:
-        settle(task, Outcome(Task.State.FAILED, reason=_why(job)), None, None)
+        why = refusal(job)
+        reason = refused_words(why) if why else UNEXPECTED
+        settle(task, Outcome(Task.State.FAILED, reason=reason), None, None)
     return task
-
-
-def _why(job: Job) -> str:
-    try:
-        standing(job)
-    except JobRefused as refusal:
-        return refused_words(str(refusal))
-    return UNEXPECTED
 
 
 def _run(job: Job, task: Task, prepared: Prepared) -> None:
@@ -105,7 +101,7 @@ def _run(job: Job, task: Task, prepared: Prepared) -> None:
     with EventRecorder(job, task, scrubber=scrubber, stop=stop) as record, ExitStack() as opened:
         try:
             outcome = _drive(task, prepared, record, stop, opened)
-        except (SandboxUnavailable, SandboxError) as error:
+        except (SandboxUnavailable, SandboxError, PlaceUnusable) as error:
             outcome = Outcome(Task.State.FAILED, reason=str(error))
         except AttemptLost:
             raise
@@ -123,6 +119,7 @@ def _drive(
     task: Task, prepared: Prepared, record: EventRecorder, stop: Stopping, opened: ExitStack
 ) -> Outcome:
     agent, limits = prepared.agent, prepared.limits
+    directory = opened.enter_context(Place.of(agent).use())
     spec = SandboxSpec(
         workspace_id=task.workspace_id,
         agent_id=agent.pk,
@@ -133,7 +130,7 @@ def _drive(
             wall_seconds=limits.wall_seconds,
         ),
         environment=prepared.environment,
-        proxy=_proxy(agent, record, opened),
+        proxy=_proxy(agent, directory.uid, record, opened),
     )
     place = sandbox.engine().open(spec)
     opened.callback(place.close)
@@ -170,26 +167,25 @@ def _driver(agent: Agent) -> Callable[[Run], Outcome]:
     return llm.run
 
 
-def _proxy(agent: Agent, record: EventRecorder, opened: ExitStack) -> Path | None:
-    """Open the agent's way to the hosts that it may reach; None without a network."""
+def _proxy(agent: Agent, uid: int, record: EventRecorder, opened: ExitStack) -> Path | None:
+    """Open the way of the agent, whose programs are this user's, to the hosts that it may reach;
+    None without a network."""
     if not agent.network_allowed:
         return None
-    from agenhood.runtime import egress
-
     folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="agenhood-egress-")))
 
     def note(found: egress.Connection) -> None:
         word = "allowed" if found.allowed else "refused"
         record.event(
             Event.Kind.OUTPUT,
-            f"{found.host}:{found.port} {word}\n",
+            f"{found.host}:{found.port} {word} {found.reason}".rstrip() + "\n",
             stream="network",
             host=found.host,
             port=found.port,
             allowed=found.allowed,
         )
 
-    return opened.enter_context(egress.proxy(folder, agent.network_hosts, note, {}))
+    return opened.enter_context(egress.proxy(folder, agent.network_hosts, note, {}, uid=uid))
 
 
 def _store(
@@ -238,6 +234,7 @@ def find_lost() -> None:
             queue.queue_run(task)
         else:
             Task.objects.filter(pk=task.pk).update(job=None)
+    find_lost_schedules()
     queue.wake()
 
 

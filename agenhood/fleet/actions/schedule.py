@@ -83,6 +83,11 @@ def arrange(schedule: Schedule, *, after: datetime | None = None) -> None:
     """
     due = times_of(schedule, after or timezone.now(), 1) if schedule.is_enabled else []
     schedule.next_at = due[0] if due else None
+    queue_next(schedule)
+
+
+def queue_next(schedule: Schedule) -> None:
+    """Queue the job for the time at which a schedule is due next, if there is one."""
     schedule.job = None
     if schedule.next_at is not None:
         schedule.job = queue_job(

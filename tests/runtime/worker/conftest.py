@@ -7,10 +7,8 @@ import pytest
 from agenhood.fleet import queue
 from agenhood.fleet.actions import history
 from agenhood.fleet.models import Agent, Artifact, Event, Task
-from agenhood.runtime import sandbox
 from tests.factories import AgentFactory, MembershipFactory
 from tests.postgres import superuser
-from tests.runtime.worker.unsandboxed import Unsandboxed
 from workspaces.models import Membership, Workspace
 from workspaces.roles import Role
 from workspaces.scope import platform_scope, workspace_scope
@@ -89,9 +87,7 @@ class Crew:
 
 
 @pytest.fixture
-def crew_of(committed_db, settings, monkeypatch, tmp_path):
-    monkeypatch.setattr(sandbox, "engine", Unsandboxed)
-
+def crew_of(committed_db):
     def crew_of(**agent):
         member = MembershipFactory(role=Role.OPERATOR)
         made = {"driver": "command", "command": "true"} | agent
