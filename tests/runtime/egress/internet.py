@@ -66,6 +66,11 @@ class Internet:
         self._servers[address, port] = listener
         self._start(self._listen, listener, serve)
 
+    def server_of(self, name: str, port: int = 80) -> tuple[str, int]:
+        """Return where a host's server really listens."""
+        address: tuple[str, int] = self._servers[self.names[name][0], port].getsockname()
+        return address
+
     def _start(self, work: Callable[..., None], *arguments: Any) -> None:
         thread = threading.Thread(target=work, args=arguments)
         thread.start()
