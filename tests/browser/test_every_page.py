@@ -216,15 +216,14 @@ INVITED = {"workspaces:invitation-accept"}
 # Looked at in test_history.py, which has texts that are too long for other pages.
 TEXTS = {"fleet:conversation-task", "fleet:conversation-event"}
 # Looked at in test_files.py, which has files.
-FILES = {
+DOWNLOADS = {"fleet:agent-files-download", "fleet:task-download"}
+FILES = DOWNLOADS | {
     "workspaces:export-download",
     "fleet:artifact-detail",
     "fleet:artifact-image",
     "fleet:artifact-download",
     "fleet:artifact-delete",
     "fleet:artifact-zip",
-    "fleet:agent-files-download",
-    "fleet:task-download",
 }
 
 
@@ -465,7 +464,7 @@ def crawl(
             queries = queries[:1] if match.view_name.endswith("changelist") else []
         kind = (match.view_name, match.kwargs.get("slug"), *queries)
         name = match.view_name
-        if kind in kinds or name in NO_PAGES or variants[name] == VARIANTS:
+        if kind in kinds or name in NO_PAGES | DOWNLOADS or variants[name] == VARIANTS:
             continue
         kinds.add(kind)
         variants[name] += 1
