@@ -17,8 +17,6 @@ import django
 import psycopg
 from procrastinate import App, PsycopgConnector
 
-from bench.bare_sandbox import bare_plan, run_bare
-
 QUEUE = "bare"
 CONCURRENCY = 4  # as of a worker's tasks
 
@@ -38,6 +36,7 @@ TELL = "SELECT pg_notify('agenhood_live', format('%%s|%%s|%%s', workspace_id, id
 def main(conninfo: str, folder: Path) -> None:
     django.setup()
     from agenhood.runtime.drivers import command
+    from bench.bare_sandbox import bare_plan, run_bare
 
     app = App(connector=PsycopgConnector(conninfo=conninfo, min_size=1, max_size=6))
     own = threading.local()
