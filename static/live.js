@@ -99,6 +99,7 @@
     let following = true;
     let unseen = 0;
     let unsaid = 0;
+    let isLong = false; // more came since the last frame than the page holds
     let isCut = false; // events came that are not in the page, because somebody reads an earlier one
 
     const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < NEAR;
@@ -134,7 +135,7 @@
       waiting.push(html);
       if (waiting.length > ROWS) {
         waiting = waiting.slice(-ROWS);
-        isCut = true;
+        isLong = true;
       }
       if (!painted) painted = document.hidden ? setTimeout(paint, 500) : requestAnimationFrame(paint);
     }
@@ -145,14 +146,15 @@
       const rows = waiting;
       waiting = [];
       const room = following ? rows.length : Math.max(ROWS - log.childElementCount, 0);
-      if (room < rows.length) isCut = true;
+      if (room < rows.length || (isLong && !following)) isCut = true;
       const made = document.createElement("template");
       made.innerHTML = rows.slice(0, room).join("");
       all("time", made.content).forEach(setClock);
       log.append(made.content);
       find("[data-none-yet]", section)?.remove();
       if (following) {
-        trim();
+        trim(isLong);
+        isLong = false;
         log.scrollTop = log.scrollHeight;
       } else {
         unseen += rows.length;
@@ -165,9 +167,9 @@
       time.textContent = clock.format(new Date(time.dateTime));
     }
 
-    function trim() {
+    function trim(isShort = false) {
       const extra = log.childElementCount - ROWS;
-      if (extra <= 0) return;
+      if (extra <= 0 && !isShort) return;
       for (let count = 0; count < extra; count += 1) log.firstElementChild.remove();
       if (find("[data-older]", section)) return setOlder();
       const link = document.createElement("a");
