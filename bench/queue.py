@@ -40,7 +40,8 @@ def measure(server: Server, *, starts: int, submitted: int) -> Measured:
         waits = _starts(fleet, superuser, starts)
         each = _Rounds(fleet, superuser, submitted // 2)
         # In turn, and neither always first: what else the machine does meets both alike.
-        ours, bare = [], []
+        ours: list[tuple[int, float]] = []
+        bare: list[tuple[int, float]] = []
         for kind in ("ours", "bare", "bare", "ours"):
             (ours if kind == "ours" else bare).append(each.run(kind))
     rate = {kind: sum(n for n, _ in runs) / sum(s for _, s in runs) for kind, runs in
