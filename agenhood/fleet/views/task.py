@@ -45,9 +45,10 @@ def task_detail(request: MemberRequest, task_id: UUID) -> HttpResponse:
     page = page_of(task, after=after, before=before, kinds=kinds)
     for made in PART_CONTEXTS.values():
         context |= made(task)
+    is_whole = after is None and before is None and not request.workspace.is_suspended
     context |= {
         "page": page,
-        "is_live": Status(task).is_unfinished and after is None and before is None,
+        "is_live": Status(task).is_unfinished and is_whole,
         "groups": [(key, label, key == group) for key, (label, _kinds) in KINDS.items()],
         "kind": group if kinds else "",
         "kinds": " ".join(kinds),

@@ -135,6 +135,7 @@ def test_who_may_not_is_offered_nothing(client, operator):
         assert "run_shell" in text
         assert "Allow</button>" not in text
         assert "Cancel</button>" not in text
+        assert "data-stream" not in text  # it would be refused
 
 
 def test_what_would_run_is_shown_as_it_is(client, operator):
