@@ -1,6 +1,9 @@
 """Which task runs next, and which wait: slots, one task of an agent at a time, places, fairness."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import connection
 
 from agenhood.fleet import queue
 from agenhood.fleet.actions import agent as agents
@@ -9,6 +12,7 @@ from agenhood.fleet.actions.history import AttemptLost, NewEvent
 from agenhood.fleet.models import Event, Task
 from tests.factories import TaskFactory
 from tests.postgres import superuser
+from tests.workers.run import until
 
 State = Task.State
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -65,6 +69,46 @@ def test_slots_are_counted_again_when_a_task_begins(crew_of):
     crew.finish(first)
 
     assert crew.task(tasks[1]).job
+
+
+def test_an_agents_task_does_not_begin_while_another_of_its_runs(crew_of):
+    """Whatever job it has come to."""
+    crew = crew_of()
+    first, second = crew.ask(), crew.ask()
+    crew.claim(first)
+    with crew.scope:
+        queue.queue_run(second)
+
+    assert crew.claim(second) is None
+    assert (crew.task(second).state, crew.task(second).job) == (State.QUEUED, None)
+
+
+def test_of_two_that_begin_at_once_one_gets_the_last_slot(crew_of):
+    crew = crew_of(agents=2)
+    tasks = [crew.ask(0), crew.ask(1)]
+    crew.limit(max_running_tasks=1)
+
+    def begin():
+        connection.close()
+        try:
+            return crew.claim(tasks[1])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor() as pool:
+        with crew.scope:
+            assert queue.claim(tasks[0].pk, job=tasks[0].job, worker="test")
+            other = pool.submit(begin)
+            # It has come as far as the queue, which is held here.
+            until(waits_for_a_lock)
+        assert other.result(timeout=20) is None
+
+
+def waits_for_a_lock():
+    with superuser() as past_everything:
+        return past_everything.execute(
+            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        ).fetchone()
 
 
 def test_a_task_that_waits_for_answers_holds_no_slot(crew_of):

@@ -128,6 +128,9 @@ def test_a_commit_that_nobody_heard_of_is_not_repeated(crew, task, recorder, mon
     monkeypatch.setattr(recorder, "_write", unheard)
     with recorder:
         recorder.usage("m", input_tokens=1, output_tokens=1, cost_micros=1)
+        recorder.flush()
+        recorder.event(MESSAGE, "after")
+    assert texts(crew, task) == ["after"]
     assert len(crew.events(task, Event.Kind.USAGE)) == 1
     assert crew.task(task).input_tokens == 1
 
