@@ -1,5 +1,6 @@
 """The API's document, and as a page: drawn here, since the usual viewers need inline scripts."""
 
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -9,16 +10,22 @@ from django.views.decorators.http import require_safe
 from agenhood.api.api import api
 
 
+@cache
+def _schema() -> dict[str, Any]:
+    """Return the document: the same for everybody, as long as the process lives."""
+    return dict(api.get_openapi_schema(path_params={}))
+
+
 @require_safe
 def document(request: HttpRequest) -> HttpResponse:
     """Answer with the OpenAPI document. For everybody: it tells of no workspace."""
-    return JsonResponse(api.get_openapi_schema(path_params={}))
+    return JsonResponse(_schema())
 
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     """Show every operation with what it takes and answers. For whoever is signed in."""
-    document = api.get_openapi_schema(path_params={})
+    document = _schema()
     context = {
         "description": [_pieces(text) for text in document["info"]["description"].split("\n\n")],
         "groups": _groups(document),

@@ -6,8 +6,9 @@ from django.core.exceptions import ValidationError
 
 from accounts.names import FIELDS, NamedForm, refuse_hidden_characters
 
-# A label of a prompt is a slug, and titles are cleaned as they are stored: an agent may write them.
-OTHERS = {"PromptLabelForm", "ConversationForm"}
+# A label of a prompt is a slug; titles are cleaned as they are stored, since agents may write them;
+# a passkey's name is its owner's alone.
+OTHERS = {"PromptLabelForm", "ConversationForm", "PasskeyForm", "PasskeyNameForm"}
 
 
 def all_forms(base=forms.BaseForm):

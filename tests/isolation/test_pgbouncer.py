@@ -38,7 +38,8 @@ pytestmark = pytest.mark.xdist_group("pgbouncer")
 TESTS = [
     "tests/isolation/test_orm_reads.py",
     "tests/isolation/test_orm_writes.py",
-    "tests/fleet/views",
+    "tests/fleet/views/test_project.py",
+    "tests/fleet/views/test_conversation.py",
 ]
 BUT = "not without_row_security"  # the superuser's login goes past PgBouncer
 

@@ -111,16 +111,29 @@ def test_no_code_caches_across_requests() -> None:
 
     assert {name for name, _ in kept} <= {
         "accounts/forms.py",  # the names of time zones
+        "agenhood/api/views.py",  # the API's document
+        "agenhood/fleet/agent_files/disk.py",  # what this machine can
+        "agenhood/fleet/task_page.py",  # on a page, which one request makes for itself
         "agenhood/fleet/forms/agent.py",  # on a form, which one request makes for itself
+        "agenhood/runtime/drivers/llm/models.py",  # what models of a kind can
+        "agenhood/runtime/sandbox/cgroups.py",  # what this machine can
         "workspaces/middleware.py",  # the admin site's path
     }
 
 
 def test_no_global_name_is_shared_between_workspaces() -> None:
-    """Vector 31: there is no channel, advisory lock or queue whose name could be guessed yet."""
+    """Vector 31: what is named for all is listed here, and says nothing to who knows its name.
+
+    The channel carries ids, and whoever hears them reads what they mean under row security: see
+    tests/live. The lock of a workspace's queue holds nobody else up but by a collision of hashes.
+    """
     used = re.compile(r"pg_notify|\bLISTEN\b|\bNOTIFY\b|pg_advisory|pg_try_advisory")
 
-    assert [file for file in SOURCES if used.search(file.read_text())] == []
+    assert {str(file.relative_to(ROOT)) for file in SOURCES if used.search(file.read_text())} == {
+        "agenhood/fleet/live.py",
+        "agenhood/fleet/queue.py",
+        "agenhood/live/listener.py",
+    }
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.xdist_group("state_machine")
 
 SOAK = int(os.environ.get("AGENHOOD_SOAK_EXAMPLES", "0"))
 SETTINGS = settings(
-    max_examples=SOAK or 200,
+    max_examples=SOAK or 120,
     stateful_step_count=15,
     deadline=None,
     database=None,
