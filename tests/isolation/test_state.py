@@ -115,7 +115,7 @@ def test_no_code_caches_across_requests() -> None:
         "agenhood/fleet/agent_files/disk.py",  # what this machine can
         "agenhood/fleet/task_page.py",  # on a page, which one request makes for itself
         "agenhood/fleet/forms/agent.py",  # on a form, which one request makes for itself
-        "agenhood/runtime/drivers/llm/models.py",  # what models of a kind can
+        "agenhood/runtime/drivers/llm/models.py",  # the certificates of authorities
         "agenhood/runtime/sandbox/cgroups.py",  # what this machine can
         "workspaces/middleware.py",  # the admin site's path
     }
