@@ -10,7 +10,7 @@ from agenhood.fleet.models import Agent
 from tests.browser.agent_rows import fleet
 from tests.browser.page_check import PHONE, faults
 from tests.browser.rows import member
-from tests.browser.test_hostile_names import NAMES, inert
+from tests.browser.test_hostile_names import WORST, inert
 from tests.factories import (
     AgentFactory,
     AgentRevisionFactory,
@@ -198,7 +198,7 @@ def test_a_suspended_workspace_shows_agents_and_changes_none(browse, otto):
 # Names that people or their tools may make up
 
 
-@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("name", WORST.values(), ids=WORST)
 def test_what_is_typed_about_agents_is_only_ever_text(browse, committed_db, name):
     otto = member(Role.OPERATOR, of="Acme", name=name)
     of = {"workspace": otto.workspace, "created_by": otto.user}

@@ -10,7 +10,7 @@ from agenhood.fleet.actions.history import NewEvent
 from agenhood.fleet.models import Event, Task
 from tests.browser.page_check import PHONE, faults
 from tests.browser.rows import member
-from tests.browser.test_hostile_names import NAMES, inert
+from tests.browser.test_hostile_names import WORST, inert
 from tests.factories import AgentFactory, ArtifactFactory, MembershipFactory
 from workspaces.provisioning import suspend
 from workspaces.roles import Role
@@ -147,7 +147,7 @@ def test_the_history_works_without_script(browse, otto):
     expect(page.get_by_text("seconds")).to_be_visible()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WORST.values(), ids=WORST)
 def test_whatever_an_agent_wrote_is_text(browse, otto, name):
     task = asked(otto, name, name, f"{name}\x1b[31m red \u202e txet", "w" * 5000)
     ArtifactFactory(workspace=otto.workspace, task=task, path=name[:400])

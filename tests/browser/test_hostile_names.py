@@ -22,6 +22,9 @@ NAMES = {
     "nothing to see": "\u2003\u200b\u00a0.",
 }
 
+# For further pages, which show names by the same means.
+WORST = {kind: NAMES[kind] for kind in ("breaks out of an attribute", "60 wide characters")}
+
 
 @pytest.fixture(params=NAMES.values(), ids=NAMES)
 def name(request):
