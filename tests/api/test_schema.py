@@ -33,7 +33,7 @@ from workspaces.roles import Role
 
 pytestmark = pytest.mark.xdist_group("api_schema")  # all of it shares one set of data
 
-EXAMPLES = 2  # of each operation, for each role
+EXAMPLES = 2  # of each operation, for an owner, who comes furthest; one for each other role
 DOCUMENT = api.get_openapi_schema(path_params={})
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 OPERATIONS = {
@@ -83,7 +83,7 @@ def test_an_operation_answers_as_its_document_says(world: World, label: str, rol
     before = world.of_globex() if writes else set()
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=EXAMPLES if role == Role.OWNER else 1,
         deadline=None,
         database=None,
         derandomize=True,
