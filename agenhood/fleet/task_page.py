@@ -1,5 +1,6 @@
 """What a task's page shows, read the same way for the page and for whoever watches it live."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -148,6 +149,16 @@ def event_markup(task: Any, event: ShownEvent) -> SafeString:
     """Return an event as the page shows it, the same for everybody who may see it."""
     context = {"item": event, "task": task, "slug": task.workspace.slug}
     return render_to_string("fleet/_event.html", context)
+
+
+def arguments_of(approval: Approval) -> list[tuple[str, str]]:
+    """Return what would run, an argument each, in one order on every page."""
+    found = approval.arguments
+    named = sorted(found.items()) if isinstance(found, dict) else [("arguments", found)]
+    return [
+        (name, value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False))
+        for name, value in named
+    ]
 
 
 def _numbers(events: QuerySet[Any]) -> QuerySet[Any]:

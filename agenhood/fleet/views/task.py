@@ -16,7 +16,7 @@ from agenhood.fleet.hostile import one_line, readable, revealed
 from agenhood.fleet.models import Approval, Artifact, Event, Task
 from agenhood.fleet.people import creators
 from agenhood.fleet.permissions import FleetPermission
-from agenhood.fleet.task_page import Status, find, page_of
+from agenhood.fleet.task_page import Status, arguments_of, find, page_of
 from agenhood.fleet.timeline import ARTIFACTS_ON_A_PAGE, CHARACTERS, LARGEST, Shown, duration
 from agenhood.fleet.views.conversation import KINDS
 from workspaces.downloads import download
@@ -34,7 +34,8 @@ def task_detail(request: MemberRequest, task_id: UUID) -> HttpResponse:
     task = find(task_id)
     if task is None:
         raise Http404
-    context: dict[str, Any] = {"task": task, "status": Status(task)}
+    status = Status(task)
+    context: dict[str, Any] = {"task": task, "status": status}
     part = request.GET.get("part", "")
     if is_partial(request) and part in PARTS:
         context |= PART_CONTEXTS[part](task)
@@ -48,7 +49,7 @@ def task_detail(request: MemberRequest, task_id: UUID) -> HttpResponse:
     is_whole = after is None and before is None and not request.workspace.is_suspended
     context |= {
         "page": page,
-        "is_live": Status(task).is_unfinished and is_whole,
+        "is_live": status.is_unfinished and is_whole,
         "groups": [(key, label, key == group) for key, (label, _kinds) in KINDS.items()],
         "kind": group if kinds else "",
         "kinds": " ".join(kinds),
@@ -56,7 +57,7 @@ def task_detail(request: MemberRequest, task_id: UUID) -> HttpResponse:
         "person": creators([task])[task.created_by_id],
         "slug": request.workspace.slug,
         "conversation": task.conversation,
-        "parts": json.dumps(Status(task).told()["parts"]),
+        "parts": json.dumps(status.told()["parts"]),
     }
     return render(request, "fleet/task_detail.html", context)
 
@@ -117,14 +118,8 @@ def _approvals(task: Any) -> dict[str, Any]:
 
 def _arguments(approval: Approval) -> Shown:
     """Return what would run, with what would deceive in it made visible: somebody judges it."""
-    found = approval.arguments
-    lines = found.items() if isinstance(found, dict) else [("arguments", found)]
-    text = "\n".join(f"{name}: {_said(value)}" for name, value in lines)
+    text = "\n".join(f"{name}: {value}" for name, value in arguments_of(approval))
     return Shown(revealed(text[:ARGUMENT_CHARACTERS]), max(len(text) - ARGUMENT_CHARACTERS, 0))
-
-
-def _said(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _files(task: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Giving an agent tasks, ending them, trying them again, and answering what an agent asks first."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from agenhood.fleet.forms.task import ApprovalForm, TaskForm
 from agenhood.fleet.hostile import revealed
 from agenhood.fleet.models import Agent, Approval, Conversation, Task
 from agenhood.fleet.permissions import FleetPermission
+from agenhood.fleet.task_page import arguments_of
 from agenhood.fleet.views.agent import as_id
 from workspaces.permissions import requires
 from workspaces.requests import MemberRequest
@@ -97,7 +97,10 @@ def approval_decide(request: MemberRequest, approval_id: UUID) -> HttpResponse:
     approval = get_object_or_404(rows, pk=approval_id)
     context: dict[str, Any] = {
         "approval": approval,
-        "arguments": [(revealed(name), _shown(value)) for name, value in _arguments(approval)],
+        "arguments": [
+            (revealed(name), revealed(value[:SHOWN_CHARACTERS]))
+            for name, value in arguments_of(approval)
+        ],
         "form": ApprovalForm(),
     }
     if request.method == "GET":
@@ -145,17 +148,6 @@ def _refusal(agent: Agent) -> str:
     except TaskRefused as refused:
         return str(refused)
     return ""
-
-
-def _arguments(approval: Approval) -> list[tuple[str, Any]]:
-    found = approval.arguments
-    return sorted(found.items()) if isinstance(found, dict) else [("arguments", found)]
-
-
-def _shown(value: Any) -> str:
-    """Return an argument with what would deceive in it made visible: somebody judges it."""
-    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-    return revealed(text[:SHOWN_CHARACTERS])
 
 
 def _form(request: MemberRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
