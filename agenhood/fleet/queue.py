@@ -18,9 +18,8 @@ from django.utils import timezone
 
 from agenhood.fleet import live
 from agenhood.fleet.actions import history
-from agenhood.fleet.actions.history import NewEvent
 from agenhood.fleet.ids import first_id_at
-from agenhood.fleet.models import Agent, Event, Task
+from agenhood.fleet.models import Agent, Task
 from agenhood.fleet.money import cost
 from workspaces.jobs import LONG_JOBS, queue_job
 from workspaces.models import Workspace
@@ -200,7 +199,7 @@ def _may_begin(task: Task) -> bool:
         return _end(task, State.FAILED, reason)
     if task.state == State.RUNNING:
         return _begin_anew(task)
-    _say(task, State.RUNNING, "")
+    history.say_state(task, State.RUNNING)
     return True
 
 
@@ -224,16 +223,12 @@ def _begin_anew(task: Task) -> bool:
             task, State.FAILED, f"The worker died while it ran this, in attempt {task.attempt}."
         )
     task.attempt += 1
-    _say(task, State.RUNNING, f"The worker died: attempt {task.attempt} of {most} begins.")
+    history.say_state(
+        task, State.RUNNING, f"The worker died: attempt {task.attempt} of {most} begins."
+    )
     return True
 
 
 def _end(task: Task, state: State, reason: str) -> bool:
-    _say(task, state, reason)
-    history.finish_task(task, state=state, reason=reason)
+    history.end_task(task, state, reason=reason)
     return False
-
-
-def _say(task: Task, state: State, reason: str) -> None:
-    data = {"state": state, "reason": reason, "attempt": task.attempt}
-    history.append_events(task, [NewEvent(Event.Kind.STATE, reason, data)])

@@ -9,8 +9,7 @@ from django.utils import timezone
 from agenhood.fleet import live, queue
 from agenhood.fleet.actions import credential as credentials
 from agenhood.fleet.actions import history
-from agenhood.fleet.actions.history import NewEvent
-from agenhood.fleet.models import Agent, Approval, Event, Task, Transcript
+from agenhood.fleet.models import Agent, Approval, Task, Transcript
 from agenhood.runtime.run import Outcome, StopReason
 from agenhood.runtime.scrub import Scrubber
 from agenhood.runtime.stopping import Stopping
@@ -39,7 +38,7 @@ def settle(task: Task, outcome: Outcome, stop: Stopping | None, scrubber: Scrubb
     elif state == State.WAITING:
         _ask(task, outcome, scrubber)
     else:
-        _end(task, state, output=clean(outcome.output), reason=clean(reason))
+        history.end_task(task, state, output=clean(outcome.output), reason=clean(reason))
     credentials.forget_unused_versions()
     queue.wake()
 
@@ -73,14 +72,14 @@ def _has_attempts(task: Task) -> bool:
 def _try_again(task: Task, reason: str) -> None:
     wait = RETRY_AFTER_SECONDS[min(task.attempt, len(RETRY_AFTER_SECONDS)) - 1]
     words = f"{reason} Attempt {task.attempt + 1} begins in {wait} seconds."
-    _say(task, State.QUEUED, words)
+    history.say_state(task, State.QUEUED, words)
     _set(task, state=State.QUEUED, attempt=task.attempt + 1, worker="")
     queue.queue_run(task, at=timezone.now() + timedelta(seconds=wait))
 
 
 def _put_back(task: Task, reason: str) -> None:
     """Queue a task again as it was: it was no fault of its own, so it is the same attempt."""
-    _say(task, State.QUEUED, reason)
+    history.say_state(task, State.QUEUED, reason)
     _set(task, state=State.QUEUED, job=None, worker="")
 
 
@@ -95,16 +94,8 @@ def _ask(task: Task, outcome: Outcome, scrubber: Scrubber | None) -> None:
                 "arguments": scrubber.data(arguments) if scrubber else arguments,
             },
         )
-    _say(task, State.WAITING, "")
+    history.say_state(task, State.WAITING)
     _set(task, state=State.WAITING, job=None, worker="")
-
-
-def _end(task: Task, state: State, *, output: str, reason: str) -> None:
-    _say(task, state, reason)
-    history.finish_task(task, state=state, output=output, reason=reason)
-    Approval.objects.filter(task=task, state=Approval.State.PENDING).update(
-        state=Approval.State.VOID
-    )
 
 
 def _set(task: Task, **values: Any) -> None:
@@ -112,8 +103,3 @@ def _set(task: Task, **values: Any) -> None:
         setattr(task, name, value)
     task.save(update_fields=list(values))
     live.tell(task)
-
-
-def _say(task: Task, state: State, reason: str) -> None:
-    data = {"state": state, "reason": reason, "attempt": task.attempt}
-    history.append_events(task, [NewEvent(Event.Kind.STATE, reason, data)])

@@ -18,7 +18,15 @@ from accounts.models import User
 from agenhood.fleet import live
 from agenhood.fleet.hostile import one_line
 from agenhood.fleet.ids import first_id_at
-from agenhood.fleet.models import Agent, Conversation, Event, Schedule, SearchDocument, Task
+from agenhood.fleet.models import (
+    Agent,
+    Approval,
+    Conversation,
+    Event,
+    Schedule,
+    SearchDocument,
+    Task,
+)
 from workspaces.audit import record
 
 EVENT_CHARACTERS = 1_000_000  # of one event's text; what an agent says beyond is not kept
@@ -184,6 +192,20 @@ def finish_task(
         setattr(task, name, value)
     live.tell(task)
     return True
+
+
+def say_state(task: Task, state: Task.State, reason: str = "") -> None:
+    """Note as an event that a task comes into a state, and why."""
+    data = {"state": state, "reason": reason, "attempt": task.attempt}
+    append_events(task, [NewEvent(Event.Kind.STATE, reason, data)])
+
+
+def end_task(task: Task, state: Task.State, *, output: str = "", reason: str = "") -> None:
+    """End a task and say so. Nobody's answer is waited for any more."""
+    say_state(task, state, reason)
+    finish_task(task, state=state, output=output, reason=reason)
+    pending = Approval.objects.filter(task=task, state=Approval.State.PENDING)
+    pending.update(state=Approval.State.VOID)
 
 
 def rename(conversation: Conversation, *, title: str) -> None:

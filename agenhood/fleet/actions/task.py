@@ -12,9 +12,9 @@ from django.utils import timezone
 from accounts.models import User
 from agenhood.fleet import configuration, live, queue
 from agenhood.fleet.actions import history
-from agenhood.fleet.actions.history import HistoryRefused, NewEvent
+from agenhood.fleet.actions.history import HistoryRefused
 from agenhood.fleet.hostile import one_line
-from agenhood.fleet.models import Agent, Approval, Conversation, Event, Schedule, Task
+from agenhood.fleet.models import Agent, Conversation, Schedule, Task
 from workspaces.audit import record
 
 TITLE_CHARACTERS = 80  # of a task's text, for the conversation that it begins
@@ -132,7 +132,8 @@ def _stop(task: Task, by: User, *, by_force: bool) -> bool:
     if before not in Task.UNFINISHED or not _note_request(locked, by, by_force):
         return False
     if before != State.RUNNING:
-        _end(locked)
+        # Nothing runs it: it is queued, or waits for answers.
+        history.end_task(locked, State.CANCELLED)
     verb = "stop" if by_force else "cancel"
     record(f"task.{verb}", locked, changes={"state": (before, locked.state)})
     live.tell(locked)
@@ -152,12 +153,3 @@ def _note_request(task: Task, by: User, by_force: bool) -> bool:
         setattr(task, name, value)
     task.save(update_fields=list(changes))
     return bool(changes)
-
-
-def _end(task: Task) -> None:
-    """End a task that nothing runs: it is queued, or waits for answers that nobody needs now."""
-    pending = Approval.objects.filter(task=task, state=Approval.State.PENDING)
-    pending.update(state=Approval.State.VOID)
-    data = {"state": State.CANCELLED, "reason": "", "attempt": task.attempt}
-    history.append_events(task, [NewEvent(Event.Kind.STATE, data=data)])
-    history.finish_task(task, state=State.CANCELLED)
