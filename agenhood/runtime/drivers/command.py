@@ -24,14 +24,6 @@ from agenhood.fleet.models import Event, Task
 from agenhood.runtime.run import Outcome, Run, StopReason
 from agenhood.runtime.sandbox import Finished, SandboxError
 
-PROMPT_FILE = ".agenhood/prompt"
-# The file is made inside the sandbox: nobody else writes where the agent could have put a link.
-BEGIN = f"""
-mkdir -p out .agenhood && rm -rf {PROMPT_FILE} && cat > {PROMPT_FILE} || exit 125
-AGENHOOD_PROMPT_FILE="$PWD/{PROMPT_FILE}"
-export AGENHOOD_PROMPT_FILE
-exec /bin/sh -c "$1" < {PROMPT_FILE}
-"""
 LONGEST_LINE = 200_000  # characters; a longer one is output, in pieces
 LONGEST_ANSWER = 20_000  # characters, of the end of what was written
 LARGEST_NUMBER = 10**12
@@ -60,7 +52,7 @@ def run(run: Run) -> Outcome:
     prompt = "\n\n".join(text for text in (run.instructions.strip(), run.input) if text)
     try:
         finished = run.sandbox.run(
-            ["/bin/sh", "-c", BEGIN, "command", run.command],
+            ["/bin/sh", "-c", run.command],
             stdin=prompt.encode(errors="replace"),
             wall_seconds=run.limits.wall_seconds + GRACE_SECONDS,
             on_output=written.take,
