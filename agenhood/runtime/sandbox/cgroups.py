@@ -17,9 +17,8 @@ from uuid import uuid4
 
 ROOT = Path("/sys/fs/cgroup")
 NAME = "agenhood"
-MAIN = (
-    "agenhood-main"  # where a delegated group's own processes go: version 2 wants groups' at ends
-)
+# Where a delegated group's own processes go: version 2 wants processes in groups without any below.
+MAIN = "agenhood-main"
 CONTROLLERS = ("memory", "pids", "cpu")
 PERIOD = 100_000  # microseconds, of which a sandbox gets its share
 REMOVE_WITHIN_SECONDS = 5.0
