@@ -4,13 +4,12 @@ import logging
 import os
 import socket
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
 from agenhood.fleet import queue
 from agenhood.fleet.actions import history
@@ -21,6 +20,7 @@ from agenhood.fleet.permissions import FleetPermission
 from agenhood.runtime import egress, sandbox
 from agenhood.runtime.artifacts import OutFolder, collecting
 from agenhood.runtime.drivers import command, llm
+from agenhood.runtime.patience import patiently
 from agenhood.runtime.preparing import CannotRun, Prepared, prepare
 from agenhood.runtime.recorder import EventRecorder
 from agenhood.runtime.run import Outcome, Run, StopReason
@@ -29,6 +29,7 @@ from agenhood.runtime.sandbox import (
     SandboxLimits,
     SandboxSpec,
     SandboxUnavailable,
+    state,
 )
 from agenhood.runtime.schedules import find_lost_schedules
 from agenhood.runtime.scrub import Scrubber
@@ -51,7 +52,6 @@ log = logging.getLogger("agenhood.runtime")
 
 # A task counts its attempts itself (Agent.max_attempts): a job's count has other starts, too.
 STARTS = 1000
-RETRY_SECONDS = (0.1, 0.5, 2, 5, 5)
 UNEXPECTED = "It ended for a reason that nobody foresaw: the worker's log names it."
 
 
@@ -137,9 +137,6 @@ def _drive(
     folder = OutFolder(agent, task, secrets=prepared.secrets)
     run = Run(
         task_id=task.pk,
-        agent_id=agent.pk,
-        workspace_id=task.workspace_id,
-        attempt=task.attempt,
         input=task.input,
         instructions=prepared.instructions,
         command=agent.command,
@@ -147,7 +144,6 @@ def _drive(
         provider=prepared.provider,
         tools={tool["name"]: tool["ask_first"] for tool in agent.tools},
         limits=limits,
-        environment=prepared.environment,
         output_schema=agent.output_schema,
         prices=prepared.prices,
         memory=prepared.memory,
@@ -196,18 +192,13 @@ def _store(
     scrubber: Scrubber | None = None,
 ) -> None:
     """Store how a run ended, again if the database does not answer. Raises AttemptLost."""
-    for wait in (*RETRY_SECONDS, None):
-        try:
-            with workspace_scope(job.workspace_id, user_id=job.actor_id):
-                history.held_by(task, task.attempt)
-                settle(task, outcome, stop, scrubber)
-            return
-        except (OperationalError, InterfaceError) as error:
-            connection.close()
-            if wait is None:
-                raise
-            log.warning("%s [%s]: %s, again", job.name, job.number, type(error).__name__)
-            time.sleep(wait)
+
+    def write(_is_repeated: bool) -> None:
+        with workspace_scope(job.workspace_id, user_id=job.actor_id):
+            history.held_by(task, task.attempt)
+            settle(task, outcome, stop, scrubber)
+
+    patiently(write, f"task {task.pk}")
 
 
 @periodic_job("task.sweep", cron="* * * * *")
@@ -235,16 +226,15 @@ def find_lost() -> None:
         else:
             Task.objects.filter(pk=task.pk).update(job=None)
     find_lost_schedules()
-    queue.wake()
+    if Task.objects.filter(state=Task.State.QUEUED, job=None).exists():
+        queue.wake()
 
 
 @at_worker_start
 def probe_sandbox() -> None:
-    """Say in the log whether this machine can run agents' programs."""
-    try:
-        engine = sandbox.engine()
-        engine.probe()
-    except SandboxUnavailable as fault:
-        log.error("No task can be run here: %s", fault)
+    """Find out whether this machine can run agents' programs, for the log and the web process."""
+    found = state.probe()
+    if found.is_available:
+        log.info("Tasks run in the sandbox %s", found.engine)
     else:
-        log.info("Tasks run in the sandbox %s", engine.name)
+        log.error("No task can be run here: %s", found.why)

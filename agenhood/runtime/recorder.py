@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 from uuid_utils.compat import uuid7
@@ -24,6 +24,7 @@ from agenhood.fleet import queue
 from agenhood.fleet.actions import history
 from agenhood.fleet.actions.history import AttemptLost, NewEvent
 from agenhood.fleet.models import Event, Task
+from agenhood.runtime.patience import patiently
 from agenhood.runtime.run import StopReason
 from agenhood.runtime.scrub import Scrubber
 from agenhood.runtime.stopping import Stopping
@@ -38,8 +39,6 @@ LARGEST_BATCH = 1000
 MOST_WAITING = 5000  # events that are not stored yet: from here on, whoever notes one waits
 LOOK_SECONDS = 0.5
 PIECE = 8000  # characters of a stream in one event
-# Between attempts to write when the database does not answer.
-RETRY_SECONDS = (0.1, 0.3, 1, 2, 5, 5, 5)
 
 
 @dataclass(slots=True)
@@ -198,16 +197,11 @@ class EventRecorder:
 
     def _store(self, events: list[NewEvent], batch: list[_Noted]) -> None:
         used = [noted.used for noted in batch if noted.used]
-        for number, wait in enumerate([*RETRY_SECONDS, None]):
-            try:
-                self._write(events, used, is_repeated=number > 0)
-                return
-            except (OperationalError, InterfaceError) as error:
-                connection.close()
-                if wait is None:
-                    raise
-                log.warning("task %s: %s, again", self._task.pk, type(error).__name__)
-                time.sleep(wait)
+
+        def write(is_repeated: bool) -> None:
+            self._write(events, used, is_repeated=is_repeated)
+
+        patiently(write, f"task {self._task.pk}")
 
     def _write(
         self, events: list[NewEvent], used: list[tuple[int, int, int]], *, is_repeated: bool
@@ -244,8 +238,6 @@ class EventRecorder:
             raise AttemptLost
         if task.cancel_requested_at is not None:
             self._stop.because(StopReason.CANCELLED, by_force=task.is_stopped_by_force)
-        elif task.is_stopped_by_force:
-            self._stop.because(StopReason.CANCELLED, by_force=True)
         try:
             standing(self._job)
         except JobRefused as refusal:

@@ -88,16 +88,13 @@ class Run:
     """One attempt at a task, in nobody's scope: a driver touches no database.
 
     `instructions` is the prompt's text with its variables filled in. `tools` maps a tool's name to
-    whether it asks first. `environment` has plain and secret values together. `prices` are
-    {model: (input, output)} in millionths of a US dollar for a million tokens. `memory` are the
-    messages of the conversation before this task, `messages` those of this one before it waited,
-    both in the driver's own form; `decisions` are the answers that it waited for.
+    whether it asks first. `prices` are {model: (input, output)} in millionths of a US dollar for a
+    million tokens. `memory` are the messages of the conversation before this task, `messages` those
+    of this one before it waited, both in the driver's own form; `decisions` are the answers that it
+    waited for.
     """
 
     task_id: UUID
-    agent_id: UUID
-    workspace_id: UUID
-    attempt: int
     input: str
     instructions: str
     command: str
@@ -105,7 +102,6 @@ class Run:
     provider: Provider | None
     tools: Mapping[str, bool]
     limits: Limits
-    environment: Mapping[str, str] = field(repr=False)
     output_schema: Mapping[str, Any] | None
     prices: Mapping[str, tuple[int, int]]
     memory: Sequence[Any]

@@ -100,9 +100,6 @@ def make_run(address: str, **given: Any) -> Run:
     base_url = address if kind == "anthropic" else f"{address}/v1"
     values: dict[str, Any] = {
         "task_id": uuid4(),
-        "agent_id": uuid4(),
-        "workspace_id": uuid4(),
-        "attempt": 1,
         "input": "Count the files.",
         "instructions": "You are careful.",
         "command": "",
@@ -110,7 +107,6 @@ def make_run(address: str, **given: Any) -> Run:
         "provider": Provider(kind, base_url, KEY),
         "tools": ALL_TOOLS,
         "limits": limits,
-        "environment": {},
         "output_schema": None,
         "prices": {},
         "memory": [],

@@ -5,7 +5,7 @@ import pytest
 from agenhood.fleet import queue
 from agenhood.fleet.actions import approval as approvals
 from agenhood.fleet.actions import history
-from agenhood.fleet.models import Approval, Task, Transcript
+from agenhood.fleet.models import Approval, Event, Task, Transcript
 from agenhood.runtime.run import AskFirst, Outcome
 from tests.workers.run import work_off
 
@@ -36,7 +36,9 @@ def test_what_may_fare_better_is_tried_again(crew, outcomes):
     work_off()
     ended = crew.task(task)
     assert (ended.state, ended.output, ended.attempt) == (State.SUCCEEDED, "three", 2)
-    assert [run.attempt for run in runs] == [1, 2]
+    assert len(runs) == 2
+    begun = [event.data for event in crew.events(task, Event.Kind.STATE)]
+    assert [one["attempt"] for one in begun if one["state"] == "running"] == [1, 2]
     assert crew.states(task) == ["running", "queued", "running", "succeeded"]
 
 
