@@ -102,4 +102,4 @@ def wait_until_ended(connection: Any, ids: Iterable[Any], *, within_seconds: flo
             return
         if time.monotonic() > deadline:
             raise RuntimeError(f"{left} of {len(wanted)} tasks did not end")
-        time.sleep(0.01 if len(wanted) == 1 else 0.1)
+        time.sleep(0.01 if len(wanted) == 1 else 0.1)  # asked by a connection of its own, seldom

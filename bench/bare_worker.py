@@ -30,12 +30,14 @@ INSERT INTO fleet_event (id, workspace_id, task_id, number, kind, text, data, cr
 SELECT uuidv7(), workspace_id, id, %s, 'state', '', jsonb_build_object('state', state), now()
   FROM fleet_task WHERE id = %s
 """
-TELL = "SELECT pg_notify('agenhood_live', format('%%s|%%s|%%s', workspace_id, id, %s::int)) FROM fleet_task WHERE id = %s"  # noqa: E501
+TELL = """
+SELECT pg_notify('agenhood_live', format('%%s|%%s|%%s', workspace_id, id, %s::int))
+  FROM fleet_task WHERE id = %s
+"""
 
 
 def main(conninfo: str, folder: Path) -> None:
     django.setup()
-    from agenhood.runtime.drivers import command
     from bench.bare_sandbox import bare_plan, run_bare
 
     app = App(connector=PsycopgConnector(conninfo=conninfo, min_size=1, max_size=6))
@@ -47,7 +49,7 @@ def main(conninfo: str, folder: Path) -> None:
             own.connection = psycopg.connect(conninfo, autocommit=True)
             own.plan = bare_plan(folder / f"{threading.get_native_id()}")
         _write(own.connection, BEGIN, task_id, 1)
-        run_bare(own.plan, ["/bin/sh", "-c", command.BEGIN, "command", "true"], b"Do it.")
+        run_bare(own.plan, ["/bin/sh", "-c", "true"], b"Do it.")
         _write(own.connection, END, task_id, 2)
 
     app.run_worker(

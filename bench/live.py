@@ -35,7 +35,7 @@ WATCHERS = 10  # of each task
 FIRST_WATCHERS = 20  # by whom a server has done everything once
 PER_SECOND = 50  # events, each of the next task
 ROUNDS = 4
-SETTLE_SECONDS = 1.0
+SETTLE_SECONDS = 1.0  # in which what is not measured comes to rest; nothing tells when it has
 OURS, BARE = "event to watcher, the console", "event to watcher, the bare stream"
 
 

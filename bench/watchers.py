@@ -25,7 +25,7 @@ class Watching(asyncio.Protocol):
         self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.write(  # type: ignore[attr-defined]
+        transport.write(  # type: ignore[attr-defined]  # asyncio gives TCP's
             f"GET {self.path} HTTP/1.1\r\nHost: {HOST}\r\nCookie: {self.cookie}\r\n\r\n".encode()
         )
 

@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
@@ -50,11 +50,14 @@ Read = Callable[[Topic, int | None, frozenset[UUID]], Awaitable[Reading | None]]
 
 
 class Watcher:
-    """Somebody who watches a topic. What is put into it, `take` returns, in order."""
+    """Somebody who watches a topic. What is put into it, `take` returns, in order.
+
+    `standing` is by what they may: an admission.Standing, which a hub does not look at.
+    """
 
     __slots__ = ("_pending", "_waits", "ended", "has_heard", "on_end", "standing", "topic")
 
-    def __init__(self, topic: Topic, standing: object) -> None:
+    def __init__(self, topic: Topic, standing: Any) -> None:
         self.topic, self.standing = topic, standing
         self.ended = ""  # why
         self.has_heard = False  # since the last ping
@@ -136,8 +139,9 @@ class Channel:
                 self._asked |= asked
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 continue
-            except Exception:
-                log.exception("what is new could not be read")
+            except Exception as error:
+                # A fault of ours: nobody waits for ever. The kind only: words may be content.
+                log.error("what is new could not be read: %s", type(error).__name__)
                 self._end("unknown")
                 return
             if reading is None:

@@ -74,7 +74,7 @@ class Streams:
         except (InterfaceError, OperationalError) as error:
             log.warning("nobody could be let in: %s", type(error).__name__)
             return await _refuse(send, Refused(503, "The database gives no answer."))
-        person = watcher.standing.user_id  # type: ignore[attr-defined]
+        person = watcher.standing.user_id
         try:
             await self._stream(watcher, after, receive, send)
         finally:

@@ -136,6 +136,7 @@ def collecting(folder: OutFolder, record: Recorder, stop: Stop) -> Iterator[None
         except AttemptLost:
             pass  # the recorder notices it, too
         except Exception as error:
+            # The run goes on, and its end collects once more. The kind only: words may be content.
             log.warning("collecting files: %s", type(error).__name__)
         finally:
             connection.close()

@@ -72,6 +72,7 @@ def run_task(job: Job, task_id: UUID) -> None:
     except JobRefused:
         raise
     except Exception as error:
+        # Its task ends all the same. The kind only: words may be a workspace's content.
         log.warning("%s [%s]: %s", job.name, job.number, type(error).__name__)
         _store(job, task, Outcome(Task.State.FAILED, reason=UNEXPECTED))
 
@@ -105,7 +106,7 @@ def _run(job: Job, task: Task, prepared: Prepared) -> None:
             outcome = Outcome(Task.State.FAILED, reason=str(error))
         except AttemptLost:
             raise
-        except Exception as error:
+        except Exception as error:  # as above, with what was recorded until now
             log.warning("%s [%s]: %s", job.name, job.number, type(error).__name__)
             outcome = Outcome(Task.State.FAILED, reason=UNEXPECTED)
     if stop.reason == StopReason.LOST:

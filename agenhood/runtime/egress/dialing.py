@@ -93,7 +93,7 @@ async def _in_thread(work: Resolve, host: str) -> Sequence[str]:
         error: Exception | None = None
         try:
             found = work(host)
-        except Exception as raised:
+        except Exception as raised:  # whatever it is, it is raised where it is awaited
             error = raised
         with suppress(RuntimeError):  # the proxy has ended
             loop.call_soon_threadsafe(settle, found, error)

@@ -12,7 +12,7 @@ from agenhood.runtime.egress.hosts import normalised
 
 MOST_HEADERS = 100
 MOST_LENGTH = 15  # digits of a Content-Length
-TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105
+TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110's word for a name
 LINE = re.compile(rf"({TOKEN}) ([!-~]+) HTTP/(1\.[01])")
 HEADER = re.compile(rf"({TOKEN}):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
 AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@/?#\\\\%]+)(?::([0-9]{1,5}))?")

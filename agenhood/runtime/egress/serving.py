@@ -104,7 +104,7 @@ class Server:
             await self._answer(reader, writer, account)
         except asyncio.CancelledError:
             account.reason = account.reason or "the task ended"
-        except Exception as error:
+        except Exception as error:  # a fault of ours ends this connection and no other
             log.warning("egress: %s", type(error).__name__)
             account.reason = "the proxy failed"
         finally:
@@ -124,7 +124,7 @@ class Server:
                     account.received,
                 )
             )
-        except Exception as error:
+        except Exception as error:  # whoever is told may fail, and the proxy goes on
             log.warning("egress: a connection could not be told of: %s", type(error).__name__)
 
     async def _answer(

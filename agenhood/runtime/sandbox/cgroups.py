@@ -196,7 +196,7 @@ def _remove(folder: Path) -> None:
         except OSError:
             if time.monotonic() > deadline:
                 return
-            time.sleep(0.002)
+            time.sleep(0.002)  # nothing tells when the last of them is gone
         else:
             return
 

@@ -127,7 +127,7 @@ def _arguments(plan: Plan, prompt: bytes, made: Command) -> list[str]:
     for path, text in FILES.items():
         words += ["--ro-bind-data", _memfd(made, text.encode()), path]
     words += ["--proc", "/proc", "--dev", "/dev"]
-    for path in ("/tmp", "/dev/shm"):  # noqa: S108
+    for path in ("/tmp", "/dev/shm"):  # noqa: S108  made anew for each program
         words += ["--perms", "1777", "--size", str(TEMPORARY_MB << 20), "--tmpfs", path]
     if prompt:
         words += ["--ro-bind-data", _memfd(made, prompt), PROMPT]

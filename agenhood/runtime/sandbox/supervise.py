@@ -70,7 +70,7 @@ class Supervision:
             assert stream is not None  # noqa: S101  for the type checker
             os.set_blocking(stream.fileno(), False)
             self._selector.register(stream.fileno(), selectors.EVENT_READ, name)
-        assert self.process.stdin is not None  # noqa: S101
+        assert self.process.stdin is not None  # noqa: S101  likewise
         os.set_blocking(self.process.stdin.fileno(), False)
         if self.stdin:
             self._selector.register(self.process.stdin, selectors.EVENT_WRITE, "stdin")
@@ -114,7 +114,7 @@ class Supervision:
 
     def _feed(self) -> None:
         pipe = self.process.stdin
-        assert pipe is not None  # noqa: S101
+        assert pipe is not None  # noqa: S101  likewise
         try:
             written = os.write(pipe.fileno(), self.stdin[:PIECE])
         except BlockingIOError:

@@ -78,7 +78,7 @@ class Asker:
             except STUMBLED:
                 failed = NONSENSE
             # Not all who were told to wait should come back at the same moment.
-            seconds = max(wait * random.uniform(1, 1.25), failed.retry_after)  # noqa: S311
+            seconds = max(wait * random.uniform(1, 1.25), failed.retry_after)  # noqa: S311 - no secret
             if not failed.is_passing or waited + seconds > WAITING_SECONDS:
                 raise Ended(failed.words, can_retry=failed.is_passing)
             complain(self.run.record, f"{failed.words} Asking again in {seconds:.0f} s.")
