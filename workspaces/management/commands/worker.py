@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -48,6 +49,9 @@ class Command(BaseCommand):
             refuse_unsafe_start()
         except ImproperlyConfigured as fault:
             raise CommandError(str(fault)) from fault
+        # Until there are jobs to finish: what is begun at the start is taken back on the way out,
+        # which a process that is killed by the signal would leave behind.
+        signal.signal(signal.SIGTERM, _leave)
         start_worker()
         queue = PsycopgConnector(
             conninfo=settings.WORKER_DATABASE_URL, min_size=1, max_size=CONNECTIONS
@@ -107,3 +111,7 @@ class Command(BaseCommand):
             install_signal_handlers=False,
             delete_jobs="successful",
         )
+
+
+def _leave(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
