@@ -10,10 +10,12 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+from agenhood.fleet.agent_files import mounting
+
 MB = 2**20
 # Where they lie on distributions that keep them from ordinary users' PATH.
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
-TOOLS = ("mkfs.ext4", "e2fsck", "resize2fs", "mount", "umount")
+TOOLS = ("mkfs.ext4", "e2fsck", "resize2fs")
 SYS_ADMIN = 21  # linux/capability.h
 
 
@@ -27,7 +29,7 @@ def can_mount() -> bool:
     return (
         os.geteuid() == 0
         and all(shutil.which(tool, path=PATH) for tool in TOOLS)
-        and Path("/dev/loop-control").exists()
+        and mounting.CONTROL.exists()
         and bool(_capabilities() >> SYS_ADMIN & 1)
     )
 
@@ -47,17 +49,26 @@ def mount(image: Path, folder: Path, size_mb: int) -> None:
     """Mount a disk, grown or shrunk if its size is another now. Raises DiskError."""
     if image.stat().st_size != size_mb * MB:
         _resize(image, size_mb)
-    options = "loop,nosuid,nodev,noatime"
     try:
-        _run("mount", "-t", "ext4", "-o", options, str(image), str(folder))
+        _mount(image, folder)
     except DiskError:
         _check(image)  # the machine may have lost its power
-        _run("mount", "-t", "ext4", "-o", options, str(image), str(folder))
+        _mount(image, folder)
 
 
 def unmount(folder: Path) -> None:
     """Unmount a disk. Raises DiskError while something uses it."""
-    _run("umount", str(folder))
+    try:
+        mounting.unmount(folder)
+    except OSError as error:
+        raise DiskError(f"umount: {error.strerror}") from None
+
+
+def _mount(image: Path, folder: Path) -> None:
+    try:
+        mounting.mount_file(image, folder)
+    except OSError as error:
+        raise DiskError(f"mount: {error.strerror}") from None
 
 
 def _resize(image: Path, size_mb: int) -> None:
