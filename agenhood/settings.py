@@ -317,9 +317,14 @@ AGENHOOD_AGENTS = Path(env.str("AGENHOOD_AGENTS", "") or data_folder() / "agents
 AGENHOOD_FIRST_AGENT_UID = env.int("AGENHOOD_FIRST_AGENT_UID", 1_900_000_000)
 # What keeps agents' programs apart: docs/sandbox.md.
 AGENHOOD_SANDBOX = env.str("AGENHOOD_SANDBOX", "bubblewrap")
-if AGENHOOD_SANDBOX != "bubblewrap":
-    raise ImproperlyConfigured('AGENHOOD_SANDBOX must be "bubblewrap".')
+if AGENHOOD_SANDBOX not in {"bubblewrap", "docker"}:
+    raise ImproperlyConfigured('AGENHOOD_SANDBOX must be "bubblewrap" or "docker".')
 AGENHOOD_SANDBOX_CPUS = env.float("AGENHOOD_SANDBOX_CPUS", 1.0)  # of one agent's programs together
+AGENHOOD_DOCKER_SOCKET = env.str("AGENHOOD_DOCKER_SOCKET", "/var/run/docker.sock")
+AGENHOOD_DOCKER_IMAGE = env.str("AGENHOOD_DOCKER_IMAGE", "python:3.13-slim")
+AGENHOOD_DOCKER_RUNTIME = env.str("AGENHOOD_DOCKER_RUNTIME", "")  # the engine's own, if it is empty
+# How long an agent's container waits for its next task; with 0 each task has one of its own.
+AGENHOOD_DOCKER_IDLE_SECONDS = env.float("AGENHOOD_DOCKER_IDLE_SECONDS", 300.0)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "artifacts": storage("artifacts", **FILES),

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from django.conf import settings
 
@@ -19,6 +18,7 @@ from agenhood.runtime.sandbox.engine import (
     SandboxLimits,
     SandboxSpec,
     SandboxUnavailable,
+    check,
 )
 from agenhood.runtime.sandbox.supervise import Supervision
 from agenhood.runtime.sandbox.watch import DiskWatch
@@ -48,7 +48,7 @@ class Bubblewrap:
 
     def open(self, spec: SandboxSpec) -> "BubblewrapSandbox":
         """Return a sandbox that is ready to run programs. Raises SandboxError."""
-        _check_environment(spec)
+        check(spec)
         bwrap = shutil.which("bwrap", path=PATH)
         if bwrap is None:
             raise SandboxError(probe.MISSING)
@@ -183,11 +183,3 @@ def _group(limits: SandboxLimits) -> cgroups.Group | None:
             cpus=settings.AGENHOOD_SANDBOX_CPUS,
         )
     return None
-
-
-def _check_environment(spec: SandboxSpec) -> None:
-    for name, value in spec.environment.items():
-        if not name or "=" in name or "\0" in name + value:
-            raise SandboxError(f"The environment variable {name!r} cannot be given to a program.")
-    if spec.proxy and not Path(spec.proxy).exists():
-        raise SandboxError("The agent's network is not there.")

@@ -144,11 +144,17 @@ def _environment(plan: Plan, prompt: bytes) -> dict[str, str]:
     if prompt:
         environment["AGENHOOD_PROMPT_FILE"] = PROMPT
     if plan.proxy:
-        for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
-            environment[name] = f"http://127.0.0.1:{PROXY_PORT}"
-        for name in ("NO_PROXY", "no_proxy"):
-            environment[name] = "localhost,127.0.0.1,::1"
+        environment |= proxy_environment()
     return environment
+
+
+def proxy_environment() -> dict[str, str]:
+    """Return what has programs go through the forwarder."""
+    through = f"http://127.0.0.1:{PROXY_PORT}"
+    return {
+        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), through),
+        **dict.fromkeys(("NO_PROXY", "no_proxy"), "localhost,127.0.0.1,::1"),
+    }
 
 
 def _memfd(made: Command, content: bytes) -> str:

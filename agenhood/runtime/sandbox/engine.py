@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+from django.conf import settings
+
 
 class SandboxUnavailable(Exception):
     """No sandbox can be started on this machine; the message says why and what helps.
@@ -86,8 +88,21 @@ class Engine(Protocol):
         """Return a sandbox that is ready to run programs. Raises SandboxError."""
 
 
+def check(spec: SandboxSpec) -> None:
+    """Raise SandboxError for what no engine can give to a program."""
+    for name, value in spec.environment.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise SandboxError(f"The environment variable {name!r} cannot be given to a program.")
+    if spec.proxy and not Path(spec.proxy).exists():
+        raise SandboxError("The agent's network is not there.")
+
+
 def engine() -> Engine:
     """Return the engine of this machine. Raises SandboxUnavailable."""
+    if settings.AGENHOOD_SANDBOX == "docker":
+        from agenhood.runtime.sandbox.docker_engine import DockerEngine
+
+        return DockerEngine()
     from agenhood.runtime.sandbox.bubblewrap import Bubblewrap
 
     return Bubblewrap()
