@@ -8,6 +8,7 @@ will not run for the lack of something. With `CI` set that is a failure.
 
 import os
 import shutil
+import socket
 import sys
 
 from agenhood.launcher import apt
@@ -19,7 +20,14 @@ TOOLS = {
     "pgbouncer": (("pgbouncer",), "the isolation tests through PgBouncer"),
     "bubblewrap": (("bwrap",), "agents' sandboxes"),
 }
+ENGINE = os.environ.get("AGENHOOD_DOCKER_SOCKET", "/var/run/docker.sock")
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
+
+
+def engine_answers() -> bool:
+    """Tell whether there is a Docker Engine. None is installed for tests: it is a service."""
+    with socket.socket(socket.AF_UNIX) as engine:
+        return engine.connect_ex(ENGINE) == 0
 
 
 def missing() -> list[str]:
@@ -39,6 +47,8 @@ def main(arguments: list[str]) -> int:
             except LauncherError as error:
                 print(f"agenhood: {error}", file=sys.stderr)
     absent = missing()
+    if not engine_answers():
+        print(f"\n  NOT TESTED: sandboxes in Docker Engine; none at {ENGINE}.\n", file=sys.stderr)
     if not absent:
         return 0
     untested = " and ".join(TOOLS[package][1] for package in absent)

@@ -11,6 +11,7 @@ def bare_machine(tmp_path, monkeypatch):
     """A machine with none of the tools; returns the folder where programs are looked for."""
     monkeypatch.setattr(tools_for_tests, "PATH", str(tmp_path))
     monkeypatch.setattr(apt, "available", lambda: False)
+    monkeypatch.setattr(tools_for_tests, "engine_answers", lambda: True)
     monkeypatch.delenv("CI", raising=False)
     return tmp_path
 
@@ -69,3 +70,11 @@ def test_apt_get_asks_nothing_and_its_failure_is_reported(tmp_path, monkeypatch)
     assert asked[-1].endswith("install --no-install-recommends present")
     with pytest.raises(LauncherError, match="E: no such package"):
         apt.install("absent")
+
+
+def test_an_engine_that_is_not_there_is_said_and_is_no_failure(bare_machine, monkeypatch, capsys):
+    for program in ("pgbouncer", "chromium", "bwrap"):
+        add_program(bare_machine, program)
+    monkeypatch.setattr(tools_for_tests, "engine_answers", lambda: False)
+    assert tools_for_tests.main([]) == 0
+    assert "NOT TESTED: sandboxes in Docker Engine" in capsys.readouterr().err

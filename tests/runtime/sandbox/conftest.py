@@ -1,4 +1,4 @@
-"""A real engine, and directories that an agent's own user can reach."""
+"""Real engines, and directories that an agent's own user can reach."""
 
 import subprocess
 import tempfile
@@ -10,6 +10,7 @@ from django.test import override_settings
 
 from agenhood.runtime.sandbox import cgroups
 from agenhood.runtime.sandbox.bubblewrap import Bubblewrap
+from tests.runtime.sandbox.docker_here import ENGINES, docker_engine
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +25,13 @@ def agents() -> Iterator[Path]:
     subprocess.run(["rm", "-rf", str(folder)], check=True)  # noqa: S607
 
 
-@pytest.fixture(scope="module")
-def engine(agents):
-    return Bubblewrap()
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request, agents):
+    if request.param == "bubblewrap":
+        yield Bubblewrap()
+    else:
+        with docker_engine() as engine:
+            yield engine
 
 
 @pytest.fixture

@@ -175,7 +175,7 @@ PROC = [
         "attempt(lambda: read('/proc/kcore'), lambda: read('/dev/mem'),"
         " lambda: read('/proc/kmsg'))",
     ),
-    P("see devices in /sys", "attempt(lambda: os.listdir('/sys'))", plain=True),
+    P("see devices in /sys", "attempt(lambda: os.listdir('/sys') or False)", plain=True),
     P(
         "change its control group",
         "attempt(lambda: os.listdir('/sys/fs/cgroup'),"

@@ -2,7 +2,7 @@
 """Hostile programs, really run: each is blocked, and leaves nothing behind.
 
 As root agents have users, disks and control groups of their own; as an ordinary user they have none
-of these, and the same programs must fail all the same.
+of these, and the same programs must fail all the same. Docker Engine runs them where one answers.
 """
 
 import os
@@ -14,12 +14,19 @@ import pytest
 from django.test import override_settings
 
 from agenhood.runtime.sandbox import cgroups
+from tests.runtime.sandbox.docker_here import ENGINES, containers_of
 from tests.runtime.sandbox.programs import DISK, PRELUDE, PROGRAMS
 from tests.runtime.sandbox.running import ORDINARY_UID, as_ordinary_user, attack
 from tests.runtime.sandbox.world import spec, world
 
 pytestmark = pytest.mark.xdist_group("sandbox")
 BY_ROOT, BY_ANYBODY = "started by root", "started by anybody"
+WAYS = [
+    pytest.param(engine, who, id=f"{engine}, {who}")
+    for engine in ENGINES
+    for who in (BY_ROOT, BY_ANYBODY)
+    if (engine, who) != ("docker", BY_ANYBODY)  # whoever may ask it is as good as root
+]
 
 
 def named(programs):
@@ -74,8 +81,10 @@ def uid_of(who, agents, where):
     return int((agents / str(where.workspace_id) / str(where.agent_id) / "uid").read_text())
 
 
-def left_behind(who, agents, where, before):
+def left_behind(engine, who, agents, where, before):
     """Return what is there that was not there before: processes, mounts, groups, files."""
+    if engine.name == "docker":
+        assert containers_of(where.agent_id) == []
     uid = uid_of(who, agents, where)
     left = processes_of({uid}) if uid is not None else []
     left += [
@@ -96,7 +105,7 @@ def traces(agents):
     )
 
 
-@pytest.mark.parametrize("who", [BY_ROOT, BY_ANYBODY])
+@pytest.mark.parametrize(("engine", "who"), WAYS, indirect=["engine"], scope="module")
 @pytest.mark.parametrize("program", named(PROGRAMS))
 def test_it_is_blocked_and_leaves_nothing(engine, agents, ordinary_agents, around, who, program):
     where = spec(environment=around)
@@ -107,10 +116,10 @@ def test_it_is_blocked_and_leaves_nothing(engine, agents, ordinary_agents, aroun
     if not program.killed:
         assert ran.exit_code == (program.exit_code or 0), ran
         assert ("BLOCKED" in ran.out) == (program.exit_code is None), ran
-    assert left_behind(who, agents, where, before) == []
+    assert left_behind(engine, who, agents, where, before) == []
 
 
-@pytest.mark.parametrize("who", [BY_ROOT, BY_ANYBODY])
+@pytest.mark.parametrize(("engine", "who"), WAYS, indirect=["engine"], scope="module")
 @pytest.mark.parametrize("program", named(DISK))
 def test_a_disk_has_an_end(engine, agents, ordinary_agents, around, who, program):
     where = spec(environment=around)
@@ -118,7 +127,7 @@ def test_a_disk_has_an_end(engine, agents, ordinary_agents, around, who, program
     ran = run_by(who, engine, agents, ordinary_agents, where, program)
     assert "OPEN" not in ran.out
     assert ran.killed_for == "disk" or "No space left" in ran.out, ran
-    assert left_behind(who, agents, where, before) == []
+    assert left_behind(engine, who, agents, where, before) == []
 
 
 @pytest.mark.parametrize("program", named(p for p in PROGRAMS if p.plain))

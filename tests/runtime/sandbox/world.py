@@ -37,7 +37,7 @@ def spec(**given: object) -> SandboxSpec:
 def world(engine: Engine, agents: Path) -> Iterator[dict[str, str]]:
     """Yield where everything is, as environment variables."""
     folder = agents / "host"
-    folder.mkdir(mode=0o755)
+    folder.mkdir(mode=0o755, exist_ok=True)
     secret = folder / "secret"
     secret.write_text("the host's")
     name = f"agenhood-{os.getpid()}"
@@ -51,6 +51,7 @@ def world(engine: Engine, agents: Path) -> Iterator[dict[str, str]]:
         stack.callback(shared.unlink)
         tcp = stack.enter_context(socket.create_server(("0.0.0.0", 0)))  # noqa: S104
         path, abstract = folder / "socket", name
+        path.unlink(missing_ok=True)
         for address in (str(path), "\0" + abstract):
             listener = stack.enter_context(socket.socket(socket.AF_UNIX))
             listener.bind(address)

@@ -1,5 +1,6 @@
 """Asking Docker Engine, and what its refusals mean in words."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,9 @@ NO_ENGINE = (
 
 def client() -> docker.APIClient:
     """Return one for a single thread at a time. Raises SandboxError."""
+    with socket.socket(socket.AF_UNIX) as knocking:  # the library leaves its own open on a refusal
+        if knocking.connect_ex(settings.AGENHOOD_DOCKER_SOCKET) != 0:
+            raise SandboxError(NO_ENGINE.format(socket=settings.AGENHOOD_DOCKER_SOCKET))
     with in_words():
         return docker.APIClient(
             base_url=f"unix://{settings.AGENHOOD_DOCKER_SOCKET}",
