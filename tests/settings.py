@@ -8,3 +8,6 @@ from agenhood.settings import *  # noqa: F403
 from agenhood.settings import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.isolation.models_app"]
+
+# A test client of its own for each test would list every static file before its first request.
+WHITENOISE_AUTOREFRESH = True
