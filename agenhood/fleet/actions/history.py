@@ -4,6 +4,7 @@ Every text is stored as it came but for NUL, which PostgreSQL has not. Whoever r
 the secrets that it knows before it hands a text over.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -277,12 +278,15 @@ def _title(text: str) -> str:
 
 
 def _stored(text: str) -> str:
-    return text.replace("\0", "")
+    """Return it as PostgreSQL takes it: without NUL, and "?" for half a surrogate pair."""
+    return text.replace("\0", "").encode(errors="replace").decode()
 
 
 def _storable(value: Any) -> Any:
     if isinstance(value, str):
         return _stored(value)
+    if isinstance(value, float) and not math.isfinite(value):  # which JSON has no number for
+        return str(value)
     if isinstance(value, dict):
         return {_stored(str(key)): _storable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

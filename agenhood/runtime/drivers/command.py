@@ -12,7 +12,8 @@ object with one of these:
     {"event": "usage", "model": "…", "input_tokens": 1, "output_tokens": 1, "cost_micros": 1}
     {"event": "error", "text": "…"}
 
-"type" or "kind" may stand for "event". Whatever else such an object holds is left out. Without a
+"type" or "kind" may stand for "event". Whatever else such an object holds is left out. What cannot
+be stored, as NaN, half a surrogate pair or a very deep nesting, makes the line output. Without a
 message the answer is the end of what it wrote. It succeeds with the exit code 0.
 """
 
@@ -27,6 +28,7 @@ from agenhood.runtime.sandbox import Finished, SandboxError
 LONGEST_LINE = 200_000  # characters; a longer one is output, in pieces
 LONGEST_ANSWER = 20_000  # characters, of the end of what was written
 LARGEST_NUMBER = 10**12
+DEEPEST = 50  # lists and objects within each other in an event
 GRACE_SECONDS = 20  # for `run.stop`, which notices the time first and asks the program to end
 
 _KILLED = {
@@ -179,9 +181,10 @@ def _event(line: str) -> tuple[Event.Kind, str, dict[str, Any]] | None:
         return None
     try:
         found = json.loads(line)
+        json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not _is_within(DEEPEST, found):
         return None
     name = next((found[key] for key in ("event", "type", "kind") if key in found), None)
     if name not in [str(kind) for kind in _FIELDS]:
@@ -194,6 +197,13 @@ def _event(line: str) -> tuple[Event.Kind, str, dict[str, Any]] | None:
         if key in found and _is(found[key], wanted)
     }
     return kind, text if isinstance(text, str) else json.dumps(text), data
+
+
+def _is_within(levels: int, value: Any) -> bool:
+    if not isinstance(value, (dict, list)):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_within(levels - 1, one) for one in inner)
 
 
 def _is(value: Any, wanted: type) -> bool:

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from django.db import connection
 
@@ -112,14 +114,14 @@ def test_what_postgresql_cannot_store_is_left_out(desk):
             agent=desk.agent, title="a\0b", by=desk.membership.user
         )
         task = history.add_task(conversation, text="c\0d", by=desk.membership.user)
-        data = {"k\0ey": ["v\0alue", {"n": 1}]}
-        history.append_events(task, [NewEvent(MESSAGE, "e\0f", data)])
+        data = {"k\0ey": ["v\0alue", {"n": 1}], "\udfff": ["\ud800x", math.nan, -math.inf]}
+        history.append_events(task, [NewEvent(MESSAGE, "e\0f\ud83d", data)])
         history.finish_task(task, state=FINISHED, output="g\0h", reason="i\0j")
 
         event = Event.objects.get()
         task = Task.objects.get()
-        assert (conversation.title, task.input, event.text) == ("ab", "cd", "ef")
-        assert event.data == {"key": ["value", {"n": 1}]}
+        assert (conversation.title, task.input, event.text) == ("ab", "cd", "ef?")
+        assert event.data == {"key": ["value", {"n": 1}], "?": ["?x", "nan", "-inf"]}
         assert (task.output, task.state_reason) == ("gh", "ij")
 
 

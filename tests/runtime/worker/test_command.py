@@ -1,6 +1,7 @@
 """The driver `command`: what a program is given, and what becomes of what it says."""
 
 import json
+import shlex
 
 from agenhood.fleet.actions import artifact as artifacts
 from agenhood.fleet.models import AgentSecret, Event, Task
@@ -81,6 +82,23 @@ def test_lines_of_json_are_events_and_all_others_output(crew):
     done = crew.task(task)
     assert done.output == "Three birds."
     assert (done.input_tokens, done.output_tokens) == (7, 2)
+
+
+def test_lines_that_no_event_can_hold_are_output_and_the_task_ends(crew):
+    hostile = [
+        '{"event": "tool_call", "arguments": {"a": NaN}}',
+        '{"event": "tool_call", "arguments": {"a": 1e999}}',
+        '{"event": "tool_call", "arguments": {"\\ud800": 1}}',
+        '{"event": "message", "text": "\\ud83d"}',
+        f'{{"event": "tool_call", "arguments": {{"a": {"[" * 600}{"]" * 600}}}}}',
+    ]
+    task = crew.ask("\n".join(f"echo {shlex.quote(line)}" for line in hostile))
+
+    work_off()
+
+    [output] = [event for event in crew.events(task) if event.kind != Kind.STATE]
+    assert (output.kind, output.text) == (Kind.OUTPUT, "".join(line + "\n" for line in hostile))
+    assert crew.task(task).state == State.SUCCEEDED
 
 
 def test_files_in_out_become_artifacts(crew):
