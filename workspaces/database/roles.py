@@ -81,7 +81,9 @@ def _grant_privileges(connection: psycopg.Connection) -> None:
     superuser = connection.execute(
         "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
     ).fetchone()
-    if superuser != (True,):
+    if superuser == (True,):
+        _hide_statements(connection)
+    else:
         connection.execute(f"GRANT {OWNER} TO CURRENT_USER")
     database = sql.Identifier(connection.info.dbname)
     connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
@@ -103,3 +105,13 @@ def _grant_privileges(connection: psycopg.Connection) -> None:
     connection.execute(
         f"{for_owner} IN SCHEMA workspaces GRANT EXECUTE ON FUNCTIONS TO {APP}, {PLATFORM}"
     )
+
+
+def _hide_statements(connection: psycopg.Connection) -> None:
+    """Keep what other connections run, with the values in it, from roles that share a login.
+
+    Only a superuser may say so, and it holds for the connected database only.
+    """
+    functions = "pg_catalog.pg_stat_get_activity, pg_catalog.pg_stat_get_backend_activity"
+    connection.execute(f"REVOKE EXECUTE ON FUNCTION {functions} FROM PUBLIC")
+    connection.execute(f"GRANT EXECUTE ON FUNCTION {functions} TO pg_read_all_stats")
