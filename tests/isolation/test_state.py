@@ -113,7 +113,7 @@ def test_no_code_caches_across_requests() -> None:
         "accounts/forms.py",  # the names of time zones
         "agenhood/api/views.py",  # the API's document
         "agenhood/fleet/agent_files/disk.py",  # what this machine can
-            "agenhood/fleet/agent_files/mounting.py",  # the C library
+        "agenhood/fleet/agent_files/mounting.py",  # the C library
         "agenhood/fleet/task_page.py",  # on a page, which one request makes for itself
         "agenhood/fleet/forms/agent.py",  # on a form, which one request makes for itself
         "agenhood/runtime/drivers/llm/models.py",  # the certificates of authorities
