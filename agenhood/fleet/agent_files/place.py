@@ -6,8 +6,7 @@
         files/        the directory itself, where nothing can be mounted
 
 A disk is mounted while somebody uses it: a sandbox, or the console. Each holds a lock; the last one
-unmounts, a worker only after a while (`keeper`), as an agent's next task often comes soon. What a
-killed process left mounted is unmounted by whoever comes next, and by `sweep`.
+unmounts. What a killed process left mounted is unmounted by whoever comes next, and by `sweep`.
 """
 
 import errno
@@ -24,13 +23,12 @@ from django.conf import settings
 
 from agenhood.fleet.agent_files import disk
 from agenhood.fleet.agent_files.disk import DiskError
-from agenhood.fleet.agent_files.keeping import Keeper
 from agenhood.fleet.agent_files.locks import exclusive, locked
 from agenhood.fleet.agent_files.refusal import PlaceUnusable
 from agenhood.fleet.agent_files.uids import uid_of
 from agenhood.fleet.models import Agent
 
-__all__ = ["Place", "PlaceUnusable", "Usage", "keeper", "sweep"]
+__all__ = ["Place", "PlaceUnusable", "Usage", "sweep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,6 @@ class Usage:
         self.place = place
         try:
             _make(place.folder)
-            keeper.forget_other_size(place.folder, place.disk_mb)
             self.uid = uid_of(place.folder, root())
             with exclusive(place.folder / "mount.lock"):
                 self._lock = locked(place.folder / "use.lock", fcntl.LOCK_SH)
@@ -120,13 +117,10 @@ class Usage:
 
     def close(self) -> None:
         """Let go of the directory. The last one to do so unmounts it."""
-        lock, self._lock = self._lock, -1
-        if lock < 0 or (
-            self.is_limited and keeper.keep(self.place.folder, lock, self.place.disk_mb)
-        ):
-            return
-        os.close(lock)
-        _unmount_if_unused(self.place.folder)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+            _unmount_if_unused(self.place.folder)
 
     def __enter__(self) -> Self:
         return self
@@ -160,9 +154,6 @@ def _unmount_if_unused(folder: Path) -> None:
         with suppress(DiskError):  # whoever comes next tries again
             disk.unmount(mounted)
         os.close(lock)
-
-
-keeper = Keeper(_unmount_if_unused)
 
 
 def _make(folder: Path) -> None:
