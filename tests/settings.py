@@ -1,4 +1,5 @@
-"""The product's settings, and one app more: models with the structures that its own lack so far.
+"""The product's settings, one app more (models with the structures that its own lack so far), and
+static files that nobody lists.
 
 Only pytest and the migration of its template database read this. Programs that tests start (the
 console, manage.py) read `agenhood.settings`: tests/conftest.py sees to it.

@@ -106,7 +106,8 @@ def _run(job: Job, task: Task, prepared: Prepared) -> None:
             outcome = Outcome(Task.State.FAILED, reason=str(error))
         except AttemptLost:
             raise
-        except Exception as error:  # as above, with what was recorded until now
+        except Exception as error:
+            # Its task ends all the same, with what was recorded until now.
             log.warning("%s [%s]: %s", job.name, job.number, type(error).__name__)
             outcome = Outcome(Task.State.FAILED, reason=UNEXPECTED)
     if stop.reason == StopReason.LOST:

@@ -1,6 +1,6 @@
 """Writing the history: conversations, tasks, and what happens in each. In a workspace's scope.
 
-Every text is stored as it came but for NUL, which PostgreSQL has not. Whoever runs a task scrubs
+Every text is stored as it came but for what PostgreSQL cannot hold. Whoever runs a task scrubs
 the secrets that it knows before it hands a text over.
 """
 

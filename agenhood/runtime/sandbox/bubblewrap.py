@@ -19,6 +19,7 @@ from agenhood.runtime.sandbox.engine import (
     SandboxSpec,
     SandboxUnavailable,
     check,
+    check_command,
 )
 from agenhood.runtime.sandbox.supervise import Supervision
 from agenhood.runtime.sandbox.watch import DiskWatch
@@ -97,8 +98,7 @@ class BubblewrapSandbox:
         most_output: int = 10_000_000,
     ) -> Finished:
         """Run a program in the agent's directory; see engine.Sandbox. Raises SandboxError."""
-        if any("\0" in word for word in command_line):
-            raise SandboxError("The command has a NUL character.")
+        check_command(command_line)
         killed_before = self._killed_for_memory()
         try:
             process, status = self._start(command_line, stdin)

@@ -97,6 +97,12 @@ def check(spec: SandboxSpec) -> None:
         raise SandboxError("The agent's network is not there.")
 
 
+def check_command(command: Sequence[str]) -> None:
+    """Raise SandboxError for a command that no program can be started with."""
+    if any("\0" in word for word in command):
+        raise SandboxError("The command has a NUL character.")
+
+
 def engine() -> Engine:
     """Return the engine of this machine. Raises SandboxUnavailable."""
     if settings.AGENHOOD_SANDBOX == "docker":

@@ -1,4 +1,4 @@
-# ruff: noqa: S607  tools of the machine
+# ruff: noqa: S607  ldd is the machine's own, wherever that has it
 """A small image for an engine that has no registry to ask: this machine's Python and its shell."""
 
 import io

@@ -12,7 +12,7 @@ from agenhood.runtime.sandbox.bubblewrap import Bubblewrap
 from tests import postgres
 from workspaces.jobs import start_worker
 
-# A worker whose start does not come to its end.
+# A worker whose start does not come to its end: it sleeps until it is told to end, never longer.
 STARTING = """
 import django
 django.setup()

@@ -75,11 +75,12 @@ class Container:
         if self._fault is not None or self._streams < 0:
             return False
         try:
-            return bool(os.read(self._streams, 1)) and False  # it says nothing before it is asked
+            os.read(self._streams, 1)
         except BlockingIOError:
             return True
         except OSError:
-            return False
+            pass
+        return False  # it has ended: it says nothing before it is asked
 
     def pid(self) -> int:
         """Return the first process's id on this machine; 0 if it is not seen from here."""
@@ -94,6 +95,7 @@ class Container:
             except NotFound:
                 pass
             except Exception:
+                # Docker refuses to kill what has just ended by itself, and that is as good.
                 if self._is_running():
                     raise
 

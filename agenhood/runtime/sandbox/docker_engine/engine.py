@@ -20,6 +20,7 @@ from agenhood.runtime.sandbox.engine import (
     SandboxSpec,
     SandboxUnavailable,
     check,
+    check_command,
 )
 from agenhood.runtime.sandbox.watch import DiskWatch
 
@@ -107,8 +108,7 @@ class DockerSandbox:
         most_output: int = 10_000_000,
     ) -> Finished:
         """Run a program in the agent's directory; see engine.Sandbox. Raises SandboxError."""
-        if any("\0" in word for word in command):
-            raise SandboxError("The command has a NUL character.")
+        check_command(command)
         if self._container is None or self._is_broken:
             raise SandboxError("The sandbox is gone.")
         asked = request(

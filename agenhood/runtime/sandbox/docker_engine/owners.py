@@ -18,9 +18,8 @@ from agenhood.fleet.agent_files.place import root
 from agenhood.runtime.sandbox.docker_engine.configuration import OWNER, PLACE
 
 _guard = threading.Lock()
-_own: dict[
-    Path, str
-] = {}  # by the folder of all agents' directories; never more than one but in tests
+# By the folder of all agents' directories, of which only tests have more than one.
+_own: dict[Path, str] = {}
 
 
 def labels() -> dict[str, str]:
