@@ -104,20 +104,32 @@ def make_database(name: str = DATABASE) -> None:
 def empty_database() -> None:
     """Remove every row that a test committed, whoever else reads them just now.
 
-    A server that tests share asks for its watchers' rows again by itself. Where both wait for each
-    other PostgreSQL ends one of them; if that is this one, it begins anew.
+    With DELETE, past foreign keys and triggers: with so few rows it takes a fourth of the time of
+    TRUNCATE, which makes a new file of each table and of each index. Where a server that tests
+    share waits for this one, and this one for it, PostgreSQL ends one of them; if that is this one,
+    it begins anew.
     """
     with superuser() as connection:
-        names = connection.execute(
-            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
-            " WHERE schemaname = 'public'"
-            " AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission')"
-        ).fetchall()
-        truncate = f"TRUNCATE {', '.join(name for (name,) in names)} CASCADE"
+        names = [
+            name
+            for (name,) in connection.execute(
+                "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+                " WHERE schemaname = 'public' AND tablename NOT IN"
+                " ('django_migrations', 'django_content_type', 'auth_permission')"
+            ).fetchall()
+        ]
+        # Sent as one message, so that it is one transaction.
+        empty = "; ".join(
+            [
+                "SET LOCAL session_replication_role = replica",
+                f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE",
+                *(f"DELETE FROM {name}" for name in names),
+            ]
+        )
         for _ in range(5):
             try:
-                connection.execute(truncate)
+                connection.execute(empty)
                 return
             except psycopg.errors.DeadlockDetected:
                 continue
-        connection.execute(truncate)
+        connection.execute(empty)
