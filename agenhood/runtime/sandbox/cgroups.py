@@ -19,6 +19,9 @@ ROOT = Path("/sys/fs/cgroup")
 NAME = "agenhood"
 # Where a delegated group's own processes go: version 2 wants processes in groups without any below.
 MAIN = "agenhood-main"
+# Of version 1 that of threads: at the one of processes the kernel waits, for milliseconds, until no
+# processor is just making one.
+ENTRANCES = {1: "tasks", 2: "cgroup.procs"}
 CONTROLLERS = ("memory", "pids", "cpu")
 PERIOD = 100_000  # microseconds, of which a sandbox gets its share
 REMOVE_WITHIN_SECONDS = 5.0
@@ -34,17 +37,20 @@ class Hierarchy:
 
 
 class Group:
-    """A sandbox's group. `counts` are the controllers that limit it."""
+    """A sandbox's group. `counts` are the controllers that limit it, `entrances` the files to which
+    a process of one thread writes 0 in order to enter."""
 
     def __init__(self, *, memory_mb: int, max_processes: int, cpus: float) -> None:
         """Make it. Raises OSError."""
         self.folders: list[Path] = []
+        self.entrances: list[Path] = []
         self._locks: list[int] = []
         self.counts: set[str] = set()
         name = str(uuid4())
         try:
             for hierarchy in hierarchies():
                 self._make(hierarchy, name)
+                self.entrances.append(self.folders[-1] / ENTRANCES[hierarchy.version])
                 for file, value in _limits(hierarchy, memory_mb, max_processes, cpus):
                     _write(self.folders[-1] / file, value)
                 self.counts |= hierarchy.controllers
@@ -63,11 +69,6 @@ class Group:
                 self._locks.append(lock)
                 return
             os.close(lock)
-
-    @property
-    def entrances(self) -> list[Path]:
-        """The files to which a process writes its id in order to enter."""
-        return [folder / "cgroup.procs" for folder in self.folders]
 
     def killed_for_memory(self) -> int:
         """Return how many processes the kernel has killed because memory was at its limit."""
