@@ -15,6 +15,7 @@ from agenhood.fleet import queue
 from agenhood.fleet.actions import history
 from agenhood.fleet.actions.history import AttemptLost
 from agenhood.fleet.agent_files import Place, PlaceUnusable
+from agenhood.fleet.agent_files.place import keeper
 from agenhood.fleet.models import Agent, Event, Task
 from agenhood.fleet.permissions import FleetPermission
 from agenhood.runtime import egress, sandbox
@@ -237,6 +238,7 @@ def probe_sandbox() -> None:
     """Find out whether this machine can run agents' programs, for the log and the web process."""
     found = state.probe()
     if found.is_available:
+        keeper.begin()
         log.info("Tasks run in the sandbox %s", found.engine)
     else:
         log.error("No task can be run here: %s", found.why)

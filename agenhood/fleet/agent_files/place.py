@@ -6,7 +6,8 @@
         files/        the directory itself, where nothing can be mounted
 
 A disk is mounted while somebody uses it: a sandbox, or the console. Each holds a lock; the last one
-unmounts. What a killed process left mounted is unmounted by whoever comes next, and by `sweep`.
+unmounts, a worker only after a while (`keeper`), as an agent's next task often comes soon. What a
+killed process left mounted is unmounted by whoever comes next, and by `sweep`.
 """
 
 import errno
@@ -23,12 +24,13 @@ from django.conf import settings
 
 from agenhood.fleet.agent_files import disk
 from agenhood.fleet.agent_files.disk import DiskError
+from agenhood.fleet.agent_files.keeping import Keeper
 from agenhood.fleet.agent_files.locks import exclusive, locked
 from agenhood.fleet.agent_files.refusal import PlaceUnusable
 from agenhood.fleet.agent_files.uids import uid_of
 from agenhood.fleet.models import Agent
 
-__all__ = ["Place", "PlaceUnusable", "Usage", "sweep"]
+__all__ = ["Place", "PlaceUnusable", "Usage", "keeper", "sweep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Usage:
         self.place = place
         try:
             _make(place.folder)
+            keeper.forget_other_size(place.folder, place.disk_mb)
             self.uid = uid_of(place.folder, root())
             with exclusive(place.folder / "mount.lock"):
                 self._lock = locked(place.folder / "use.lock", fcntl.LOCK_SH)
@@ -117,10 +120,13 @@ class Usage:
 
     def close(self) -> None:
         """Let go of the directory. The last one to do so unmounts it."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
-            _unmount_if_unused(self.place.folder)
+        lock, self._lock = self._lock, -1
+        if lock < 0 or (
+            self.is_limited and keeper.keep(self.place.folder, lock, self.place.disk_mb)
+        ):
+            return
+        os.close(lock)
+        _unmount_if_unused(self.place.folder)
 
     def __enter__(self) -> Self:
         return self
@@ -154,6 +160,9 @@ def _unmount_if_unused(folder: Path) -> None:
         with suppress(DiskError):  # whoever comes next tries again
             disk.unmount(mounted)
         os.close(lock)
+
+
+keeper = Keeper(_unmount_if_unused)
 
 
 def _make(folder: Path) -> None:

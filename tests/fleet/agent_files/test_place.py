@@ -4,13 +4,15 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import uuid_utils.compat as uuid
 
 from agenhood.fleet import agent_files
-from agenhood.fleet.agent_files import Place, PlaceUnusable, disk
+from agenhood.fleet.agent_files import Place, PlaceUnusable, disk, keeping
+from agenhood.fleet.agent_files import place as place_module
 from agenhood.fleet.agent_files.place import sweep
 from tests.fleet.agent_files.conftest import as_root
 
@@ -118,6 +120,76 @@ def test_what_a_killed_process_left_mounted_is_unmounted(place, agents_root, by)
     else:
         assert agent_files.listing(place)
     assert not mounted(place)
+
+
+@as_root
+def test_a_disk_that_another_namespace_still_has_is_not_attached_twice(place):
+    """Whatever begins a namespace has a copy of all mounts for a moment: two would spoil a disk."""
+    command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", "echo; read _"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with place.use() as usage:
+        (usage.path / "kept").write_text("kept")
+        other = subprocess.Popen(command, **pipes)
+        other.stdout.readline()
+    with other, place.use() as usage:
+        (usage.path / "more").write_text("more")
+        backing = [file.read_text() for file in Path("/sys/block").glob("loop*/loop/backing_file")]
+        assert backing.count(f"{place.folder / 'disk.img'}\n") == 1
+        other.communicate(b"\n")
+    assert {entry.name for entry in agent_files.listing(place)} >= {"kept", "more"}
+
+
+@pytest.fixture
+def keeper():
+    place_module.keeper.begin()
+    yield place_module.keeper
+    place_module.keeper.end()
+
+
+@as_root
+def test_a_worker_keeps_a_disk_mounted_for_a_while(place, keeper):
+    agent_files.listing(place)
+    assert mounted(place)
+    agent_files.listing(place)
+    with place.use():
+        keeper.end()
+        assert mounted(place)
+    assert not mounted(place)
+
+
+@as_root
+def test_a_kept_disk_is_unmounted_when_its_time_is_over(place):
+    let_go = threading.Event()
+
+    def unmount(folder):
+        place_module._unmount_if_unused(folder)
+        let_go.set()
+
+    keeper = keeping.Keeper(unmount)
+    keeper.begin(seconds=0.01)
+    with place.use() as usage:
+        lock = os.dup(usage._lock)
+    assert mounted(place)
+    keeper.keep(place.folder, lock, 16)
+    assert let_go.wait(20)
+    assert not mounted(place)
+
+
+@as_root
+def test_no_more_disks_are_kept_than_may_be(place, keeper, monkeypatch):
+    monkeypatch.setattr(keeping, "MOST", 1)
+    other = Place(place.workspace_id, uuid.uuid7(), disk_mb=16)
+    agent_files.listing(place)
+    agent_files.listing(other)
+    assert (mounted(place), mounted(other)) == (False, True)
+
+
+@as_root
+def test_a_kept_disk_gets_another_size(place, keeper):
+    agent_files.listing(place)
+    with Place(place.workspace_id, place.agent_id, disk_mb=32).use() as usage:
+        facts = os.statvfs(usage.path)
+        assert facts.f_blocks * facts.f_frsize / 2**20 > 20
 
 
 @as_root

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agenhood.fleet.agent_files.place import keeper
 from agenhood.runtime.sandbox import SandboxUnavailable, state
 from agenhood.runtime.sandbox.bubblewrap import Bubblewrap
 from tests import postgres
@@ -39,6 +40,7 @@ def noted(settings):
     file.unlink(missing_ok=True)
     assert state.state() is None
     yield state.state
+    keeper.end()
     file.unlink(missing_ok=True)
 
 
