@@ -86,6 +86,7 @@ FIGURES = {
     "page_under_load_ratio": Figure("list of 25 projects meanwhile ÷ at rest", 1.5),
     "sandbox_run_ratio": Figure("as sandbox_start_ratio, in a sandbox that is open"),
     "sandbox_start_ms": Figure("opening a sandbox, running /bin/true, closing it, in ms"),
+    "sandbox_cold_start_ms": Figure("the same where the agent's disk was not mounted, in ms"),
     "first_output_p95_s": Figure("as first_event_p95_s, but the first line that the program says"),
     "queue_tasks_per_s": Figure("tasks in a second through two workers"),
     "queue_bare_tasks_per_s": Figure("bare jobs in a second, likewise"),
@@ -136,10 +137,12 @@ that of the whole call, so the database's own is less. The workspace is removed 
 click on a row of the open picker, or from `location.assign()`, to the end of the page's load event.
 Both start on the project list of another workspace.
 
-**A sandbox** is what the engine does for a task that runs one program: it makes a control group,
-mounts the agent's disk, starts `/bin/true` behind all of its flags, waits until everything of it is
-gone, and gives all back. Compared with the same command line of bubblewrap, with the same limits,
-user and filter of system calls, started by hand in a plain directory, without disk and group.
+**A sandbox** is what the engine does in a worker for a task that runs one program: it makes a
+control group, finds the agent's disk, starts `/bin/true` behind all of its flags, waits until
+everything of it is gone, and gives all back. Compared with the same command line of bubblewrap,
+with the same limits, user and filter of system calls, started by hand in a plain directory, without
+disk and group. A worker keeps a disk mounted for a minute after an agent's task; to mount it before
+and unmount it after, which is `sandbox_cold_start_ms`, has the machine's own disk write.
 
 **The queue** at rest is one worker that runs tasks one after the other: from the call that submits
 one to the moment at which its program runs, which the program itself says. For the rate, tasks of
