@@ -2,7 +2,8 @@
 
 Refused are calls that no program of an agent needs and that reach the kernel beside the namespaces,
 or have been ways out of them: mounting, namespaces, tracing, key rings, io_uring, BPF, modules,
-clocks. Calls newer than this list do not exist in a sandbox. Names and numbers are those of
+clocks. Calls newer than this list do not exist in a sandbox, nor does asynchronous input and output
+of the old kind, which the whole machine has a single number of. Names and numbers are those of
 linux/unistd.h; docs/sandbox.md says what was tried.
 """
 
@@ -10,10 +11,11 @@ import errno
 import os
 import platform
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-# linux/bpf_common.h: load a word, jump if equal / greater or equal / any bit set, return.
-LOAD, JEQ, JGE, JSET, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+# linux/bpf_common.h: load a word, jump if equal / greater or equal / any bit set, and, return.
+LOAD, JEQ, JGE, JSET, AND, RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 # linux/seccomp.h: the actions, and where in `struct seccomp_data` the words are.
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 NUMBER, ARCHITECTURE = 0, 4
@@ -25,6 +27,9 @@ CLONE3 = 435
 CLONE_NEW_ANYTHING = 0x7E020000
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C  # type into somebody's terminal
 FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
+# SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET: no raw ones, and none that would load kernel modules.
+TYPES = (1, 2, 5)
+KIND_OF_SOCKET = 0xF  # the bits of a type without its flags, SOCK_NONBLOCK and SOCK_CLOEXEC
 PROTOCOLS = (0, 1, 6, 17, 58)  # any, ICMP, TCP, UDP, ICMPv6: others would load kernel modules
 
 # Refused with EPERM: (x86_64, aarch64), None where an architecture has no such call.
@@ -99,6 +104,15 @@ REFUSED: dict[str, tuple[int | None, int | None]] = {
     "vhangup": (153, 58),
     "vmsplice": (278, 75),
 }
+# As if the kernel had been built without them.
+ABSENT: dict[str, tuple[int | None, int | None]] = {
+    "io_cancel": (210, 3),
+    "io_destroy": (207, 1),
+    "io_getevents": (208, 4),
+    "io_pgetevents": (333, 292),
+    "io_setup": (206, 0),
+    "io_submit": (209, 2),
+}
 # Memory that belongs to no process: only a control group counts it.
 UNCOUNTED = {"memfd_create": (319, 279), "shmget": (29, 194)}
 
@@ -147,6 +161,9 @@ def program(machine: str | None = None, *, counts_memory: bool) -> bytes:
     ]
     for number in sorted(number for number in refused if number is not None):
         code += [_line(JEQ, number, 0, 1), _refuse(errno.EPERM)]
+    absent = [numbers[of.column] for numbers in ABSENT.values()]
+    for number in sorted(number for number in absent if number is not None):
+        code += [_line(JEQ, number, 0, 1), _refuse(errno.ENOSYS)]
     code += _clone(of) + _ioctl(of) + _socket(of.socketpair) + _socket(of.socket)
     code.append(_line(RETURN, ALLOW))
     return b"".join(code)
@@ -185,18 +202,23 @@ def _ioctl(of: Architecture) -> list[bytes]:
 
 
 def _socket(number: int) -> list[bytes]:
-    family = [_line(JEQ, value, len(FAMILIES) - at, 0) for at, value in enumerate(FAMILIES)]
-    protocol = [_line(JEQ, value, len(PROTOCOLS) - at, 0) for at, value in enumerate(PROTOCOLS)]
     inside = [
         _line(LOAD, FIRST_ARGUMENT),
-        *family,
-        _refuse(errno.EAFNOSUPPORT),
+        *_one_of(FAMILIES, errno.EAFNOSUPPORT),
+        _line(LOAD, SECOND_ARGUMENT),
+        _line(AND, KIND_OF_SOCKET),
+        *_one_of(TYPES, errno.ESOCKTNOSUPPORT),
         _line(LOAD, THIRD_ARGUMENT),
-        *protocol,
-        _refuse(errno.EPROTONOSUPPORT),
+        *_one_of(PROTOCOLS, errno.EPROTONOSUPPORT),
         _line(RETURN, ALLOW),
     ]
     return [_line(JEQ, number, 0, len(inside)), *inside]
+
+
+def _one_of(values: Sequence[int], otherwise: int) -> list[bytes]:
+    """Refuse the call, with this error, if what is loaded is none of the values."""
+    jumps = [_line(JEQ, value, len(values) - at, 0) for at, value in enumerate(values)]
+    return [*jumps, _refuse(otherwise)]
 
 
 def _refuse(number: int) -> bytes:

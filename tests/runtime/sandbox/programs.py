@@ -11,7 +11,7 @@ Where things of the host and of a neighbour are, it finds in its environment: se
 from dataclasses import dataclass
 
 from agenhood.runtime.sandbox import seccomp
-from agenhood.runtime.sandbox.seccomp import REFUSED
+from agenhood.runtime.sandbox.seccomp import ABSENT, REFUSED
 
 PRELUDE = """
 import ctypes, errno, os, platform, resource, signal, socket, stat, subprocess, sys, threading, time
@@ -274,8 +274,8 @@ SOCKETS = [
     ),
     P(
         "open a raw socket",
-        "attempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1),"
-        " lambda: socket.socket(socket.AF_INET6, socket.SOCK_RAW, 58))",
+        "attempt(*[lambda f=f, t=t, p=p: socket.socket(f, t, p) for f, p in ((1, 0), (2, 1), (10, 58))"
+        " for t in (3, 4, 6, 10)], lambda: socket.socketpair(1, 3))",
     ),
     P("open a socket to the machine below", "attempt(lambda: socket.socket(40, 1))"),
     P("use the kernel's ciphers", "attempt(lambda: socket.socket(38, 5))"),
@@ -480,10 +480,12 @@ KERNEL = [
     P(
         "make any call that is refused",
         "import errno\n"
-        f"for name, n in {REFUSED!r}.items():\n"
+        f"REFUSED, ABSENT = {REFUSED!r}, {ABSENT!r}\n"
+        "for name, n in [*REFUSED.items(), *ABSENT.items()]:\n"
         "    if n[COLUMN] is None: continue\n"
         "    r = libc.syscall(ctypes.c_long(n[COLUMN]), *[ctypes.c_long(-1)] * 6)\n"
-        "    if r != -1 or ctypes.get_errno() != errno.EPERM: print('OPEN', name)\n"
+        "    e = errno.EPERM if name in REFUSED else errno.ENOSYS\n"
+        "    if r != -1 or ctypes.get_errno() != e: print('OPEN', name)\n"
         "print('BLOCKED')",
     ),
 ]

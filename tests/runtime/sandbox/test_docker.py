@@ -40,7 +40,7 @@ def test_a_container_shares_nothing_and_holds_no_secret(agents):
 def test_a_profile_refuses_what_the_filter_does(machine):
     rules = json.loads(profile(machine))["syscalls"]
     plainly = {name for rule in rules if "args" not in rule for name in rule["names"]}
-    assert {"mount", "ptrace", "bpf", "clone3"} <= plainly
+    assert {"mount", "ptrace", "bpf", "clone3", "io_setup"} <= plainly
     families = [
         (rule["args"][0]["op"], rule["args"][0]["value"])
         for rule in rules
@@ -48,6 +48,12 @@ def test_a_profile_refuses_what_the_filter_does(machine):
     ]
     equal = [("SCMP_CMP_EQ", family) for family in (0, 3, 4, 5, 6, 7, 8, 9)]
     assert families == [*equal, ("SCMP_CMP_GT", 10)]
+    types = {
+        rule["args"][0]["valueTwo"]
+        for rule in rules
+        if rule["names"][0] == "socket" and rule["args"][0]["index"] == 1
+    }
+    assert types == set(range(16)) - {1, 2, 5}
 
 
 def test_without_an_engine_nothing_is_run(agents, tmp_path):

@@ -12,23 +12,27 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from agenhood.runtime.sandbox.seccomp import (
+    ABSENT,
     CLONE_NEW_ANYTHING,
     FAMILIES,
+    KIND_OF_SOCKET,
     PROTOCOLS,
     REFUSED,
     TIOCLINUX,
     TIOCSTI,
+    TYPES,
 )
 
 ARCHITECTURES = {"x86_64": "SCMP_ARCH_X86_64", "aarch64": "SCMP_ARCH_AARCH64"}
 LOWER_WORD = 0xFFFFFFFF
+SOCKETS = ["socket", "socketpair"]
 
 
 def profile(machine: str | None = None) -> str:
     """Return the profile, as JSON. Raises KeyError for a processor without a filter."""
     rules = [
         _refuse(sorted(REFUSED), errno.EPERM),
-        _refuse(["clone3"], errno.ENOSYS),
+        _refuse(["clone3", *sorted(ABSENT)], errno.ENOSYS),
         *[
             _refuse(["clone"], errno.EPERM, 0, "SCMP_CMP_MASKED_EQ", bit, bit)
             for bit in _bits(CLONE_NEW_ANYTHING)
@@ -38,6 +42,11 @@ def profile(machine: str | None = None) -> str:
             for request in (TIOCSTI, TIOCLINUX)
         ],
         *_all_but(FAMILIES, 0, errno.EAFNOSUPPORT),
+        *[
+            _refuse(SOCKETS, errno.ESOCKTNOSUPPORT, 1, "SCMP_CMP_MASKED_EQ", KIND_OF_SOCKET, value)
+            for value in range(KIND_OF_SOCKET + 1)
+            if value not in TYPES
+        ],
         *_all_but(PROTOCOLS, 2, errno.EPROTONOSUPPORT),
     ]
     return json.dumps(
@@ -52,11 +61,11 @@ def profile(machine: str | None = None) -> str:
 def _all_but(allowed: Iterable[int], argument: int, number: int) -> Iterator[dict[str, Any]]:
     """Refuse sockets whose argument is none of these. Several conditions on one argument hold if
     any of them does, so that each value and then all above need a rule of their own."""
-    names, values = ["socket", "socketpair"], set(allowed)
+    values = set(allowed)
     for value in range(max(values)):
         if value not in values:
-            yield _refuse(names, number, argument, "SCMP_CMP_EQ", value)
-    yield _refuse(names, number, argument, "SCMP_CMP_GT", max(values))
+            yield _refuse(SOCKETS, number, argument, "SCMP_CMP_EQ", value)
+    yield _refuse(SOCKETS, number, argument, "SCMP_CMP_GT", max(values))
 
 
 def _refuse(
