@@ -18,6 +18,7 @@ from agenhood.launcher.errors import LauncherError
 from agenhood.launcher.postgres import EmbeddedPostgres
 from workspaces.database.roles import (
     APP,
+    ATTRIBUTES,
     OLDEST_SERVER,
     OWNER,
     RoleSetupError,
@@ -28,40 +29,43 @@ NAME = "agenhood"
 
 
 @contextmanager
-def database(data: Path) -> Iterator[dict[str, str]]:
+def database(data: Path, *, repair_roles: bool) -> Iterator[dict[str, str]]:
     """Yield the variables with which an instance's processes log in, its roles being made.
 
-    The embedded server runs at least for the block. Raises LauncherError.
+    Roles that are there already are set right only if `repair_roles`: what asks the database
+    whether its roles are right must find them as they were. The embedded server runs at least for
+    the block. Raises LauncherError.
     """
     given = os.environ.get("DATABASE_URL")
+    repair_roles = repair_roles or not env_file.has_role_passwords(data / "env")
     if not given:
         server = EmbeddedPostgres(data)
         try:
             server.start()
-            yield _embedded_logins(server, data)
+            yield _embedded_logins(server, data, repair_roles=repair_roles)
         finally:
             server.stop()
     elif _login(given) == APP:
         yield _ready_logins(given)
     else:
-        yield _logins_made_by(given, data)
+        yield _logins_made_by(given, data, repair_roles=repair_roles)
 
 
-def _embedded_logins(server: EmbeddedPostgres, data: Path) -> dict[str, str]:
+def _embedded_logins(server: EmbeddedPostgres, data: Path, *, repair_roles: bool) -> dict[str, str]:
     with exclusive(data / "prepare.lock"):
         server.ensure_database(NAME)
         passwords = env_file.role_passwords(data / "env")
         urls = {key: server.url(role, passwords[role], NAME) for role, key in DATABASE_URLS.items()}
         env_file.update(data / "env", urls)
-        _make_roles(server.conninfo(NAME), passwords)
+        _make_roles(server.conninfo(NAME), passwords, repair=repair_roles)
     return urls
 
 
-def _logins_made_by(admin_url: str, data: Path) -> dict[str, str]:
+def _logins_made_by(admin_url: str, data: Path, *, repair_roles: bool) -> dict[str, str]:
     """Let the administrator's login of `DATABASE_URL` make the roles in the database it names."""
     with exclusive(data / "prepare.lock"):
         passwords = env_file.role_passwords(data / "env")
-        name = _make_roles(admin_url, passwords)
+        name = _make_roles(admin_url, passwords, repair=repair_roles)
         urls = {
             key: _with_login(admin_url, role, passwords[role], name)
             for role, key in DATABASE_URLS.items()
@@ -88,14 +92,28 @@ def _ready_logins(app_url: str) -> dict[str, str]:
     return {"DATABASE_URL": app_url, owner_key: os.environ[owner_key]}
 
 
-def _make_roles(conninfo: str, passwords: Mapping[str, str]) -> str:
-    """Create or repair the roles; return the name of the database. Raises LauncherError."""
+def _make_roles(conninfo: str, passwords: Mapping[str, str], *, repair: bool) -> str:
+    """Create the roles if one is missing, or to `repair` them; return the name of the database.
+
+    Raises LauncherError.
+    """
     with _connect(conninfo) as connection:
-        try:
-            create_database_roles(connection, dict(passwords))
-        except RoleSetupError as error:
-            raise LauncherError(str(error)) from None
+        if repair or not _has_roles(connection):
+            try:
+                create_database_roles(connection, dict(passwords))
+            except RoleSetupError as error:
+                raise LauncherError(str(error)) from None
         return connection.info.dbname
+
+
+def _has_roles(connection: psycopg.Connection) -> bool:
+    """Tell whether all roles are there, and the schema that is made with them in each database."""
+    found = connection.execute(
+        "SELECT count(*) = %s AND to_regnamespace('workspaces') IS NOT NULL"
+        " FROM pg_roles WHERE rolname = ANY(%s)",
+        [len(ATTRIBUTES), list(ATTRIBUTES)],
+    )
+    return found.fetchone() == (True,)
 
 
 def _connect(conninfo: str) -> psycopg.Connection:

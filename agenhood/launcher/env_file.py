@@ -59,6 +59,12 @@ def settings(file: Path) -> dict[str, str]:
     return read(file)
 
 
+def has_role_passwords(file: Path) -> bool:
+    """Tell whether the file knows the password of each role that logs in."""
+    known = read(file)
+    return all(urlsplit(known.get(key, "")).password for key in DATABASE_URLS.values())
+
+
 def role_passwords(file: Path) -> dict[str, str]:
     """Return the password of each role that logs in: the one in the file, else a new one."""
     known = read(file)

@@ -58,9 +58,9 @@ class Instance:
 
 
 @contextmanager
-def instance(data: Path) -> Iterator[Instance]:
+def instance(data: Path, *, repair_roles: bool) -> Iterator[Instance]:
     """Have the database running for a block, and yield the instance. Raises LauncherError."""
-    with database(data) as logins:
+    with database(data, repair_roles=repair_roles) as logins:
         environment = {
             **env_file.settings(data / "env"),
             # Children get all of it here: they need not, and the server should not, read the file.
@@ -70,6 +70,17 @@ def instance(data: Path) -> Iterator[Instance]:
             "AGENHOOD_DATA": str(data),
         }
         yield Instance(data, environment)
+
+
+def refuse_demo_in_production(data: Path) -> None:
+    """Raise LauncherError if the instance's mode is production, or is about to be."""
+    mode = os.environ.get("AGENHOOD_MODE") or env_file.read(data / "env").get("AGENHOOD_MODE")
+    if mode == "production":
+        raise LauncherError(
+            "This instance is in production mode, and the demo is not for production: its accounts"
+            " share a password. Try it on data of its own, in development mode:"
+            f" make demo AGENHOOD_MODE=development AGENHOOD_DATA={data}-demo"
+        )
 
 
 def usable_data_folder() -> Path:

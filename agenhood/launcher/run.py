@@ -11,7 +11,7 @@ from pathlib import Path
 from agenhood.launcher.children import child
 from agenhood.launcher.data import open_lock
 from agenhood.launcher.errors import LauncherError
-from agenhood.launcher.instance import instance, usable_data_folder
+from agenhood.launcher.instance import instance, refuse_demo_in_production, usable_data_folder
 from agenhood.launcher.sandbox import install_sandbox
 from agenhood.launcher.serve import HOST, chosen_port, refuse_taken_port, server
 from agenhood.launcher.worker import wait_for, worker
@@ -36,11 +36,14 @@ def run(*, demo: bool) -> int:
     """Serve one instance until a signal ends it. Raises LauncherError, or Stopped by a signal."""
     port = chosen_port()
     data = usable_data_folder()
+    if demo:
+        refuse_demo_in_production(data)
     with _only_run(data, port):
         refuse_taken_port(port)
         install_sandbox()
-        print("Starting the database", flush=True)
-        with instance(data) as running:
+        given = os.environ.get("DATABASE_URL")
+        print(f"{'Connecting to' if given else 'Starting'} the database", flush=True)
+        with instance(data, repair_roles=True) as running:
             print("Preparing the instance", flush=True)
             running.prepare(demo=demo)
             print("Starting the web server and a worker", flush=True)
@@ -57,16 +60,23 @@ def run(*, demo: bool) -> int:
 def demo() -> int:
     """Fill the instance with samples, whether it is running or not."""
     data = usable_data_folder()
-    with instance(data) as running:
+    refuse_demo_in_production(data)
+    with instance(data, repair_roles=True) as running:
         running.prepare(demo=True)
     return 0
 
 
 def manage(arguments: list[str]) -> int:
-    """Run manage.py with the instance's environment; return its exit code."""
+    """Run manage.py with the instance's environment; return its exit code.
+
+    Roles stay as they are: `check_isolation` must see them so.
+    """
     data = usable_data_folder()
     command: list[str | Path] = [sys.executable, "manage.py", *arguments]
-    with instance(data) as running, child(command, running.environment, foreground=True) as process:
+    with (
+        instance(data, repair_roles=False) as running,
+        child(command, running.environment, foreground=True) as process,
+    ):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child's to handle: it may be a shell
         code = process.wait()
     return code if code >= 0 else 128 - code

@@ -1,11 +1,14 @@
+from functools import partial
+
 import psycopg
 import pytest
 
 from agenhood.launcher import database as module
-from agenhood.launcher.database import database
 from agenhood.launcher.errors import LauncherError
 from agenhood.launcher.postgres import EmbeddedPostgres
 from workspaces.database import roles
+
+database = partial(module.database, repair_roles=True)
 
 
 @pytest.fixture
@@ -44,6 +47,27 @@ def test_embedded_by_default_with_three_logins_that_stay(data):
             assert user_of(second["DATABASE_URL"]) == ("agenhood_app", "agenhood")
         with database(data) as third:
             assert third == second
+
+
+def test_roles_are_set_right_only_when_asked_or_missing(made_data):
+    def administrator_says(statement: str):
+        with psycopg.connect(EmbeddedPostgres(made_data).conninfo("agenhood")) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchone()[0] if cursor.description else None
+
+    bypasses = "SELECT rolbypassrls FROM pg_roles WHERE rolname = 'agenhood_app'"
+    as_they_are = partial(module.database, repair_roles=False)
+    with as_they_are(made_data) as made:
+        assert user_of(made["DATABASE_URL"])[0] == "agenhood_app"
+        administrator_says("ALTER ROLE agenhood_app BYPASSRLS")
+        with as_they_are(made_data):
+            assert administrator_says(bypasses) is True
+        administrator_says("ALTER ROLE agenhood_platform RENAME TO gone")
+        with as_they_are(made_data):
+            assert administrator_says(bypasses) is False
+        administrator_says("ALTER ROLE agenhood_app BYPASSRLS")
+        with database(made_data):
+            assert administrator_says(bypasses) is False
 
 
 def test_an_administrators_login_makes_the_roles_in_its_database(made, other_server, monkeypatch):

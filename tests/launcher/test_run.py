@@ -6,20 +6,31 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from agenhood.launcher import serve
 from agenhood.launcher.errors import LauncherError, explain_os_error, refuse_full_disk
 from agenhood.launcher.paths import CHECKOUT
+from agenhood.launcher.postgres import EmbeddedPostgres
 from agenhood.launcher.processes import lives, processes_in
 
 MAKE = ("make",)
 # The promise is 5 seconds on an idle machine; here other tests share its cores.
 SECOND_START_SECONDS = 20
+
+BYPASSES_ROW_SECURITY = """
+import os
+from django.db import connection
+cursor = connection.cursor()
+cursor.execute('SELECT rolbypassrls FROM pg_roles WHERE rolname = current_user')
+os._exit(7 if cursor.fetchone()[0] else 8)
+""".strip().replace("\n", "; ")
 
 
 @pytest.fixture
@@ -83,11 +94,12 @@ def processes_of(data: Path) -> list[int]:
 
 def running(data: Path, word: bytes) -> list[int]:
     """Return the living processes of this data folder that have the word as an argument."""
-    return [
-        pid
-        for pid in processes_of(data)
-        if word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    ]
+    found = []
+    for pid in processes_of(data):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            if word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                found.append(pid)
+    return found
 
 
 def test_make_run(data, port):
@@ -140,6 +152,8 @@ def test_make_run(data, port):
         began = time.monotonic()
         assert "Password" not in started(killed)
         assert time.monotonic() - began < SECOND_START_SECONDS
+        with psycopg.connect(EmbeddedPostgres(data).conninfo("agenhood")) as administrator:
+            administrator.execute("ALTER ROLE agenhood_app BYPASSRLS")
         launcher = int((data / "run.lock").read_text().split()[1].rstrip(","))
         os.kill(launcher, signal.SIGKILL)
         killed.communicate(timeout=20)
@@ -148,8 +162,9 @@ def test_make_run(data, port):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
+    # Its exit code is handed on, and it finds the roles as they were left: nothing repairs them.
     answer = subprocess.run(
-        [*MAKE, "manage", f"AGENHOOD_DATA={data}", 'ARGS=shell -c "import os; os._exit(7)"'],
+        [*MAKE, "manage", f"AGENHOOD_DATA={data}", f'ARGS=shell -c "{BYPASSES_ROW_SECURITY}"'],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
@@ -169,6 +184,41 @@ def test_a_signal_during_the_preparations_leaves_nothing(data, port, after_secon
         last_words, _ = process.communicate(timeout=20)
     assert "Traceback" not in last_words
     assert processes_of(data) == []
+
+
+def told(*arguments: str) -> str:
+    """Return what a make that cannot do it prints; without a traceback."""
+    answer = subprocess.run([*MAKE, *arguments], cwd=CHECKOUT, capture_output=True, text=True)
+    assert answer.returncode != 0
+    assert "Traceback" not in answer.stderr
+    return answer.stdout + answer.stderr
+
+
+def test_a_database_that_cannot_be_reached_was_not_started(data, port):
+    url = "DATABASE_URL=postgresql://boss:x@127.0.0.1:9/shared"
+    said = told("run", f"AGENHOOD_DATA={data}", f"PORT={port}", url)
+    assert "Connecting to the database\n" in said
+    assert "Starting the database" not in said
+    assert "cannot be reached" in said
+
+
+@pytest.mark.parametrize("target", [["demo"], ["run", "DEMO=1"]])
+def test_no_demo_in_production(data, port, target):
+    said = told(*target, f"AGENHOOD_DATA={data}", f"PORT={port}", "AGENHOOD_MODE=production")
+    assert f"make demo AGENHOOD_MODE=development AGENHOOD_DATA={data}-demo" in said
+    assert not (data / "env").exists(), "a mode that was refused must not stay"
+
+
+@pytest.mark.parametrize(
+    "program", [["-m", "agenhood.launcher.prepare"], ["manage.py", "check_isolation"]]
+)
+def test_settings_that_production_lacks_are_named(program):
+    environment = {**os.environ, "AGENHOOD_ENV_FILE": "", "AGENHOOD_MODE": "production"}
+    answer = subprocess.run(
+        [sys.executable, *program], cwd=CHECKOUT, env=environment, capture_output=True, text=True
+    )
+    assert answer.returncode == 1
+    assert answer.stderr == "agenhood: Set the AGENHOOD_SECRET_KEY environment variable\n"
 
 
 def test_port_must_be_a_number(monkeypatch):
