@@ -19,7 +19,7 @@ from django.db import connection
 
 from tests import postgres
 from workspaces.database.roles import APP, OWNER
-from workspaces.isolation import faults, findings, refuse_unsafe_start
+from workspaces.isolation import faults, findings, functions, refuse_unsafe_start
 
 OWN = "workspace_id = (SELECT workspaces.current_id())"
 AGENT = (
@@ -328,6 +328,39 @@ OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
         "ALTER TABLE accounts_user DISABLE ROW LEVEL SECURITY",
         ["accounts_user: row security: not enabled"],
     ),
+    "a function with another body": (
+        (
+            "CREATE OR REPLACE FUNCTION workspaces.current_id() RETURNS uuid LANGUAGE plpgsql"
+            " STABLE PARALLEL SAFE AS 'BEGIN RETURN gen_random_uuid(); END'"
+        ),
+        ["current_id: function: not as migrated"],
+    ),
+    "a trigger's function that does nothing": (
+        (
+            "CREATE OR REPLACE FUNCTION workspaces.guard_standing() RETURNS trigger"
+            " LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
+        ),
+        ["guard_standing: function: not as migrated"],
+    ),
+    "a function that is asked once and never again": (
+        "ALTER FUNCTION workspaces.active_id() IMMUTABLE",
+        ["active_id: function: not as migrated"],
+    ),
+    "a function that answers nothing": (
+        "ALTER FUNCTION workspaces.search_words(text) STRICT",
+        ["search_words: function: not as migrated"],
+    ),
+    "a function that brings settings along": (
+        "ALTER FUNCTION workspaces.current_id() SET search_path = public",
+        ["current_id: function: brings settings along: search_path=public"],
+    ),
+    "a function of the same name beside it": (
+        (
+            "CREATE FUNCTION workspaces.enter(wanted_slug text) RETURNS uuid LANGUAGE sql"
+            " AS 'SELECT workspaces.current_id()'"
+        ),
+        ["enter: function: not as migrated"],
+    ),
     "a function that is missing": (
         "DROP FUNCTION workspaces.enter(text, uuid)",
         ["workspaces: functions: missing: ['enter']"],
@@ -488,6 +521,15 @@ def test_the_migrated_database_has_no_fault() -> None:
 
     assert [finding for finding in found if not finding.ok] == []
     assert {"fleet_project", "workspaces_workspace", "accounts_user"} <= {f.table for f in found}
+
+
+@pytest.mark.django_db
+def test_each_function_is_compared_with_what_a_migration_makes() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(functions.FUNCTIONS)
+        found = {row[0] for row in cursor.fetchall()}
+
+    assert found == functions.as_migrated().keys()
 
 
 def test_the_superuser_that_plants_faults_has_none_of_them_by_itself(
