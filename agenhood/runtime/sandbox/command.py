@@ -1,7 +1,8 @@
 """The command line of a sandbox: what a program sees of the machine, and nothing else.
 
     sh (enters the control group) -> prlimit -> setpriv (as root: the agent's own user)
-      -> bubblewrap (namespaces, files, seccomp) -> prlimit -> [forwarder ->] the program
+      -> bubblewrap (namespaces, files, seccomp) -> sh (the first process)
+        -> prlimit -> [forwarder ->] the program
 
 Everything but the program itself reaches bubblewrap through a descriptor: arguments can be read by
 every user of the machine, and the environment holds secrets.
@@ -18,6 +19,7 @@ UID = 10001  # inside; outside it is the agent's own
 WORKSPACE = "/workspace"
 PROMPT = "/run/agenhood/prompt"
 FORWARDER = "/run/agenhood/forwarder.py"
+FIRST = "/run/agenhood/sh"
 PROXY_SOCKET = "/run/proxy.sock"
 PROXY_PORT = 3128
 TEMPORARY_MB = 64
@@ -49,6 +51,10 @@ NAMESPACES = (
     *("--unshare-cgroup-try", "--disable-userns"),
 )
 ENTER = 'while [ "$1" != -- ]; do echo 0 >"$1" || exit 126; shift; done; shift; exec "$@"'
+
+# What the first process does: it waits for the program, and lays orphans to rest. It has no words
+# of its own, and a program that interrupts its whole group does not end it.
+WAIT = 'trap : INT; exec 3>&2 2>/dev/null; (exec 2>&3 3>&-; exec "$@"); exit $?'
 
 
 @dataclass(slots=True)
@@ -102,7 +108,7 @@ def command(plan: Plan, program: Sequence[str], prompt: bytes, status: int) -> C
     if os.geteuid() == 0:
         made.line += ["setpriv", f"--reuid={plan.uid}", f"--regid={plan.uid}", "--clear-groups"]
         made.line += ["--no-new-privs", "--inh-caps=-all", "--"]
-    made.line += [plan.bwrap, "--args", given, "--"]
+    made.line += [plan.bwrap, "--args", given, "--", FIRST, "-c", WAIT, "sh"]
     # Counted within the sandbox only if it is set inside: as of Linux 5.14.
     made.line += ["/usr/bin/prlimit", f"--nproc={plan.max_processes}", "--"]
     if plan.proxy:
@@ -129,6 +135,7 @@ def _arguments(plan: Plan, prompt: bytes, made: Command) -> list[str]:
     words += ["--proc", "/proc", "--dev", "/dev"]
     for path in ("/tmp", "/dev/shm"):  # noqa: S108  made anew for each program
         words += ["--perms", "1777", "--size", str(TEMPORARY_MB << 20), "--tmpfs", path]
+    words += ["--perms", "0111", "--ro-bind-data", _first(made), FIRST, "--as-pid-1"]
     if prompt:
         words += ["--ro-bind-data", _memfd(made, prompt), PROMPT]
     if plan.proxy:
@@ -137,6 +144,17 @@ def _arguments(plan: Plan, prompt: bytes, made: Command) -> list[str]:
         words += ["--ro-bind", str(plan.proxy), PROXY_SOCKET]
     words += ["--bind", str(plan.directory), WORKSPACE]
     return [*words, "--remount-ro", "/", "--remount-ro", "/dev", "--chdir", WORKSPACE]
+
+
+def _first(made: Command) -> str:
+    """Return the number of a descriptor of the shell that is the first process.
+
+    bubblewrap's own first process has the machine's mounts, so the names of other agents, in its
+    memory, which programs could read and write: they have the same user. The memory of one whose
+    file that user cannot read the kernel shows to nobody.
+    """
+    made.descriptors.append(os.open("/bin/sh", os.O_RDONLY | os.O_CLOEXEC))
+    return str(made.descriptors[-1])
 
 
 def _environment(plan: Plan, prompt: bytes) -> dict[str, str]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 
 from agenhood.runtime.sandbox import seccomp
+from agenhood.runtime.sandbox.command import FIRST
 from agenhood.runtime.sandbox.engine import (
     Sandbox,
     SandboxLimits,
@@ -21,7 +22,7 @@ SPEC = SandboxSpec(
 )
 LOOK = """
 cat /proc/self/status /proc/net/dev
-echo "first $(cat /proc/1/comm)"
+echo "first $(tr '\\0' '\\n' </proc/1/cmdline | head -n 1)"
 (: >/usr/agenhood-probe) 2>/dev/null && echo "wrote usr"
 (: >/agenhood-probe) 2>/dev/null && echo "wrote root"
 (: >/workspace/.probe && rm /workspace/.probe) && echo "wrote workspace"
@@ -79,10 +80,10 @@ def refuse_what_is_missing() -> None:
             )
 
 
-def look(sandbox: Sandbox, *, first: str = "bwrap", has_own_files: bool = False) -> None:
+def look(sandbox: Sandbox, *, first: str = FIRST, has_own_files: bool = False) -> None:
     """See from inside that a sandbox is one. Raises SandboxUnavailable, SandboxError.
 
-    `first` is the name of its first process; `has_own_files` says that what it sees is an image.
+    `first` is how its first process was called; `has_own_files` says that what it sees is an image.
     """
     said = bytearray()
     sandbox.run(
@@ -99,7 +100,7 @@ def look(sandbox: Sandbox, *, first: str = "bwrap", has_own_files: bool = False)
         )
 
 
-def faults_in(said: str, first: str = "bwrap", has_own_files: bool = False) -> list[str]:
+def faults_in(said: str, first: str = FIRST, has_own_files: bool = False) -> list[str]:
     """Return what is wrong with a sandbox in which LOOK said this."""
     lines = said.splitlines()
     status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)

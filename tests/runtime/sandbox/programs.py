@@ -163,6 +163,14 @@ PROC = [
         "attempt(lambda: [n for n in os.listdir('/proc') if n.isdigit() and int(n) != os.getpid()"
         " and ('agen' + 'ts-').encode() in open(f'/proc/{n}/cmdline', 'rb').read()] or False)",
     ),
+    P(
+        "read the first process's memory",
+        "def memory(mode):\n"
+        "    where = int(next(l for l in open('/proc/1/maps') if ' rw-p ' in l).split('-')[0], 16)\n"
+        "    with open('/proc/1/mem', mode, 0) as f: f.seek(where); return f.read(1)\n"
+        "attempt(lambda: memory('rb'), lambda: memory('r+b'), lambda: read('/proc/1/environ'),"
+        " lambda: os.readlink('/proc/1/exe'), lambda: read('/run/agenhood/sh'))",
+    ),
     P("press the magic key", "attempt(lambda: write('/proc/sysrq-trigger'))"),
     P(
         "set the kernel",

@@ -245,7 +245,7 @@ NoNewPrivs:\t1
 Seccomp:\t2
 Inter-|   Receive
     lo: 0 0
-first bwrap
+first /run/agenhood/sh
 wrote workspace
 end
 """
@@ -257,7 +257,7 @@ end
         ("Seccomp:\t2", "Seccomp:\t0", "no filter"),
         ("NoNewPrivs:\t1", "NoNewPrivs:\t0", "gain rights"),
         ("CapEff:\t00", "CapEff:\tff", "rights of root"),
-        ("first bwrap", "first systemd", "shares processes"),
+        ("first /run/agenhood/sh", "first systemd", "shares processes"),
         ("    lo: 0 0", "    lo: 0 0\n  eth0: 1 1", "has a network"),
         ("wrote workspace", "wrote workspace\nwrote usr", "not its own"),
         ("wrote workspace\n", "", "its own directory"),
