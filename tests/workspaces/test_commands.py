@@ -1,12 +1,15 @@
 """What an operator types in a shell."""
 
+import re
 from io import StringIO
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.core import mail
 from django.core.management import CommandError, call_command
 
 from accounts.models import User
+from agenhood.fleet.management.commands import demo
 from agenhood.fleet.models import Project
 from tests import postgres
 from tests.factories import UserFactory, WorkspaceFactory
@@ -208,6 +211,30 @@ def test_the_demo_can_be_made_twice(db, monkeypatch):
     assert {name.lower() for name in projects["acme"]} == {n.lower() for n in before[1]["acme"]}
     assert project.name in projects["acme"]
     assert "correct horse battery" not in said
+
+
+def test_the_demo_keeps_passwords_until_it_is_told_another(db, monkeypatch):
+    def signs_in(password, email="viewer@demo.test"):
+        return User.objects.get(email=email).check_password(password)
+
+    monkeypatch.setattr(demo, "WORKSPACES", {})  # which take long to fill
+    del (people := dict(demo.PEOPLE))["operator@demo.test"], people["owner@demo.test"]
+    monkeypatch.setattr(demo, "PEOPLE", people)
+    monkeypatch.delenv("AGENHOOD_DEMO_PASSWORD", raising=False)
+    printed = last_word(run("demo"))
+    with platform_scope("lose an account's password"):
+        User.objects.filter(email="outsider@demo.test").update(password=make_password(None))
+
+    said = run("demo")
+
+    assert signs_in(printed)
+    assert "The others keep the password that was printed when they were made" in said
+    [new] = re.findall(r"^outsider@demo.test's password: (\S+)$", said, re.MULTILINE)
+    assert signs_in(new, "outsider@demo.test")
+    assert "They keep the password" in run("demo")
+    monkeypatch.setenv("AGENHOOD_DEMO_PASSWORD", "correct horse battery")
+    assert " keep " not in run("demo")
+    assert signs_in("correct horse battery")
 
 
 def workspace_of(slug):

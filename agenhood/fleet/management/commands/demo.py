@@ -28,12 +28,17 @@ WORKSPACES = {
     # Somebody must own it, and none of the four does.
     "globex": ("Globex", Workspace.Colour.ORANGE, "globex-owner@demo.test"),
 }
+KEPT = (
+    "{who} keep the password that was printed when they were made;"
+    " set AGENHOOD_DEMO_PASSWORD to set another."
+)
 
 
 class Command(BaseCommand):
     help = (
         "Makes the demo workspaces acme and globex with their people. The password of all is"
-        " AGENHOOD_DEMO_PASSWORD, else a random one, printed. Safe to run twice."
+        " AGENHOOD_DEMO_PASSWORD, else a random one, printed. Safe to run twice: accounts that are"
+        " there keep their password unless AGENHOOD_DEMO_PASSWORD says another."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -42,7 +47,11 @@ class Command(BaseCommand):
         chosen = os.environ.get("AGENHOOD_DEMO_PASSWORD", "")
         password = chosen or secrets.token_urlsafe(9)
         with platform_scope("demo people"):
-            people = {email: _person(email, name, password) for email, (name, _) in PEOPLE.items()}
+            people = {email: account_for(email, name)[0] for email, (name, _) in PEOPLE.items()}
+            given = [p for p in people.values() if chosen or not p.has_usable_password()]
+            for person in given:
+                person.set_password(password)
+                person.save()
         for slug, (name, colour, owner) in WORKSPACES.items():
             workspace = _workspace(slug, name, colour, owner)
             with platform_scope("demo members"):
@@ -54,9 +63,12 @@ class Command(BaseCommand):
             _fill(workspace)
         self.stdout.write("Demo workspaces: acme and globex")
         self.stdout.write(f"Sign in as {', '.join(PEOPLE)}")
-        self.stdout.write(
-            f"Their password: {'as AGENHOOD_DEMO_PASSWORD says' if chosen else password}"
-        )
+        if given:
+            whose = "Their" if len(given) == len(people) else f"{_emails(given)}'s"
+            said = "as AGENHOOD_DEMO_PASSWORD says" if chosen else password
+            self.stdout.write(f"{whose} password: {said}")
+        if len(given) < len(people):
+            self.stdout.write(KEPT.format(who="The others" if given else "They"))
 
 
 def _fill(workspace: Workspace) -> None:
@@ -70,11 +82,8 @@ def _fill(workspace: Workspace) -> None:
                 let_in(owner)
 
 
-def _person(email: str, name: str, password: str) -> User:
-    user, _is_new = account_for(email, name)
-    user.set_password(password)
-    user.save()
-    return user
+def _emails(people: list[User]) -> str:
+    return ", ".join(person.email for person in people)
 
 
 def _workspace(slug: str, name: str, colour: str, owner: str) -> Workspace:
