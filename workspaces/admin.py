@@ -16,6 +16,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver
 
+from accounts.mail import mail_is_set_up
 from accounts.models import User
 from accounts.provisioning import account_for, mail_set_password_link, set_password_path
 from workspaces.admin_address import AddressProof
@@ -82,16 +83,18 @@ def link_page(
 ) -> HttpResponse:
     """Show a new account's set-password link, this once, and say whether it was mailed too."""
     link = request.build_absolute_uri(set_password_path(user))
-    try:
-        mail_set_password_link(request, user, link)
-        mailed = True
-    except OSError:
-        mailed = False
+    mailed = mails = mail_is_set_up()
+    if mails:
+        try:
+            mail_set_password_link(request, user, link)
+        except OSError:
+            mailed = False
     context = {
         **platform_site.each_context(request),
         "title": title,
         "person": user,
         "link": link,
+        "mails": mails,
         "mailed": mailed,
         "workspace": workspace,
         "back": back,

@@ -212,6 +212,17 @@ def test_a_link_that_cannot_be_mailed_is_still_shown(staff, monkeypatch):
     assert "could not be mailed" in response.text
 
 
+def test_without_mail_nobody_is_told_that_a_link_was_mailed(staff, monkeypatch):
+    # The tests' own backend stands for one that mails: only what the settings say is changed.
+    monkeypatch.setattr("workspaces.admin.mail_is_set_up", lambda: False)
+    response = staff.post(ADD_WORKSPACE, NEW)
+
+    assert LINK.findall(response.text)
+    assert "This installation sends no mail: pass it on yourself." in response.text
+    assert "mailed" not in response.text
+    assert not mail.outbox
+
+
 @pytest.mark.parametrize(
     ("changed", "field", "reason"),
     [
