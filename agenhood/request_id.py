@@ -34,6 +34,9 @@ class RequestIdMiddleware:
 class LogFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = _request_id.get()
+        if getattr(record, "status_code", 500) < 500 and record.levelno > logging.WARNING:
+            # Django's word for a query that it refuses, an admin list's filter for example.
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
         if record.levelno < logging.ERROR:
             record.exc_info = None  # a refusal is no fault: one line says it
         message = record.getMessage()

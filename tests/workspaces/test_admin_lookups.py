@@ -1,9 +1,12 @@
 """What platform staff can learn by filtering the lists of the admin site: what they offer."""
 
+import logging
+
 import pytest
 from django.urls import reverse
 
 from accounts.models import User
+from agenhood.request_id import LogFilter
 from tests.factories import MembershipFactory, UserFactory
 from workspaces.scope import platform_scope
 
@@ -47,6 +50,15 @@ def test_a_password_hash_cannot_be_guessed_by_filters(staff, ann, lookup):
 def test_lists_are_filtered_by_what_they_offer_only(staff, ann, url, lookup):
     """Vectors 13, 40."""
     assert staff.get(url, {lookup: "a"}).status_code == 400
+
+
+def test_a_refused_filter_is_a_line_in_the_log(staff, caplog):
+    caplog.handler.addFilter(LogFilter())
+    caplog.handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+
+    assert staff.get(WORKSPACES, {"bogus": "1"}).status_code == 400
+
+    assert caplog.text == "WARNING Filtering by bogus not allowed\n"
 
 
 def test_the_filters_on_offer_work(staff, ann):
