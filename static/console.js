@@ -98,12 +98,17 @@
 
   const reload = () => element("button", "Reload", () => location.reload());
 
+  // Instead of the part that was asked for came the page that says why staff suspended the workspace.
+  const suspension = ({ responseText }) =>
+    find("[data-suspension]", new DOMParser().parseFromString(responseText, "text/html"))?.textContent;
+
   document.addEventListener("htmx:responseError", ({ detail }) => {
     closePicker();
     const { xhr } = detail;
+    const suspended = xhr.status === 403 && suspension(xhr);
     const id = xhr.getResponseHeader("X-Request-ID");
     const texts = {
-      403: "This was refused: your role may have changed, or the workspace is suspended. Nothing was changed.",
+      403: suspended ? `Nothing was changed. ${suspended}` : "This was refused: your role may have changed. Nothing was changed.",
       404: "This is no longer here, or you may no longer have access. Nothing was changed.",
       429: "Too many requests in a short time. Wait a moment, then try again.",
     };

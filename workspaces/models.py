@@ -82,6 +82,12 @@ class Workspace(models.Model):
         return self.suspended_at is not None
 
     @property
+    def suspension(self) -> str:
+        """Return what its members are told of its being suspended, staff's reason included."""
+        reason = f": {self.suspension_reason}" if self.suspension_reason else ""
+        return f"{self.name} is suspended{reason}"
+
+    @property
     def initials(self) -> str:
         """Return one or two letters for the avatar."""
         words = self.name.split()

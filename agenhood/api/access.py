@@ -70,5 +70,5 @@ def _refusal(request: Any, permission: StrEnum) -> str:
     if not request.holder.may(permission):
         return f"This token needs {permission}."
     if request.holder.workspace.is_suspended and request.method not in SAFE_METHODS:
-        return "This workspace is suspended: it can be read only."
+        return f"This workspace can be read only. {request.holder.workspace.suspension}"
     return ""

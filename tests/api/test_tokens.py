@@ -6,7 +6,8 @@ from django.test import Client
 from accounts.models import User
 from tests.api.conftest import Program, token_of
 from tests.factories import MembershipFactory, ProjectFactory, WorkspaceFactory
-from workspaces.models import Membership, Workspace
+from workspaces.models import Membership
+from workspaces.provisioning import suspend
 from workspaces.roles import Role
 from workspaces.scope import platform_scope, workspace_scope
 from workspaces.tokens.models import Token
@@ -94,10 +95,10 @@ def test_removal_and_a_closed_account_end_a_token(ann):
 
 def test_a_suspended_workspace_can_be_read_only(ann):
     program = Program(token_of(ann))
-    with platform_scope("suspend"):
-        Workspace.objects.filter(pk=ann.workspace_id).update(suspended_at=ann.created_at)
+    suspend(ann.workspace, "the invoice of May is open")
 
     assert program.get("/projects").status_code == 200
     refused = program.post("/projects", {"name": "Birds"}, Idempotency_Key="one")
     assert refused.status_code == 403
-    assert "suspended" in refused.json()["detail"]
+    told = f"{ann.workspace.name} is suspended: the invoice of May is open"
+    assert refused.json()["detail"] == f"This workspace can be read only. {told}"

@@ -142,7 +142,8 @@ def test_a_form_that_was_open_when_its_workspace_was_suspended_is_refused(browse
 
     page.get_by_role("button", name="Rename").click()
 
-    expect(page.get_by_role("alert")).to_contain_text("or the workspace is suspended")
+    told = "Nothing was changed. Acme is suspended: the invoice of May is open"
+    expect(page.get_by_role("alert")).to_contain_text(told)
     assert name_of(harrier) == "Harrier"
     resume(olive.workspace)
     page.get_by_role("button", name="Rename").click()

@@ -52,7 +52,7 @@ def test_suspending_acts_on_a_page_that_is_open(browse, stella):
     expect(page.get_by_text("was changed successfully")).to_be_visible()
 
     opened.get_by_role("button", name="Create project").click()
-    expect(opened.get_by_role("alert")).to_contain_text("or the workspace is suspended")
+    expect(opened.get_by_role("alert")).to_contain_text("Nothing was changed. Acme is suspended")
     opened.reload()
     expect(opened.get_by_text("Acme is suspended: the invoice of May is open")).to_be_visible()
 
