@@ -4,11 +4,23 @@ import logging
 import time
 from collections.abc import Callable
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DataError, InterfaceError, OperationalError, connection
 
 log = logging.getLogger("agenhood.runtime")
 
 RETRY_SECONDS = (0.1, 0.3, 1, 2, 5, 5, 5)
+
+# With these Python's JSON, or PostgreSQL, says that something cannot be stored as it is.
+OF_THE_DATA = (DataError, ValueError, TypeError, RecursionError)
+PROGRAM_LIMIT_EXCEEDED = "54"  # PostgreSQL's class of errors for what is too large or too deep
+
+
+def is_of_the_data(error: Exception) -> bool:
+    """Tell whether the same would fail again, and something else in its place would not."""
+    if isinstance(error, OperationalError):
+        state = getattr(error.__cause__, "sqlstate", None) or ""
+        return state.startswith(PROGRAM_LIMIT_EXCEEDED)
+    return isinstance(error, OF_THE_DATA)
 
 
 def patiently(write: Callable[[bool], None], about: str) -> None:
@@ -22,6 +34,8 @@ def patiently(write: Callable[[bool], None], about: str) -> None:
             write(number > 0)
             return
         except (OperationalError, InterfaceError) as error:
+            if is_of_the_data(error):
+                raise
             connection.close()
             if wait is None:
                 raise

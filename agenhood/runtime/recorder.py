@@ -1,8 +1,9 @@
 """Storing what happens in a run, and seeing meanwhile whether it is to go on.
 
 A thread of its own writes what was noted, in batches, each one transaction with one notice to
-watchers. Twice a second it looks whether somebody has asked for the end, whether the person and the
-workspace still may, and whether the task is still this attempt's.
+watchers. Of a batch that cannot be stored all events are but those that are to blame: in their
+place stands that there was one. Twice a second the thread looks whether somebody has asked for the
+end, whether the person and the workspace still may, and whether the task is still this attempt's.
 """
 
 import logging
@@ -24,7 +25,7 @@ from agenhood.fleet import queue
 from agenhood.fleet.actions import history
 from agenhood.fleet.actions.history import AttemptLost, NewEvent
 from agenhood.fleet.models import Event, Task
-from agenhood.runtime.patience import patiently
+from agenhood.runtime.patience import OF_THE_DATA, is_of_the_data, patiently
 from agenhood.runtime.run import StopReason
 from agenhood.runtime.scrub import Scrubber
 from agenhood.runtime.stopping import Stopping
@@ -39,6 +40,11 @@ LARGEST_BATCH = 1000
 MOST_WAITING = 5000  # events that are not stored yet: from here on, whoever notes one waits
 LOOK_SECONDS = 0.5
 PIECE = 8000  # characters of a stream in one event
+NOT_KEPT = "An event could not be kept."
+
+Used = tuple[int, int, int]  # input tokens, output tokens, micros
+# What is to be stored, and what it adds to the task's totals.
+Ready = tuple[NewEvent, Used | None]
 
 
 @dataclass(slots=True)
@@ -48,7 +54,7 @@ class _Noted:
     text: str
     data: dict[str, Any] = field(default_factory=dict)
     stream: str = ""
-    used: tuple[int, int, int] | None = None  # input tokens, output tokens, micros
+    used: Used | None = None
 
 
 class EventRecorder:
@@ -123,12 +129,12 @@ class EventRecorder:
     def _work(self) -> None:
         try:
             while (batch := self._next()) is not None:
-                self._store(self._scrubbed(batch), batch)
+                self._store(self._scrubbed(batch))
                 with self._changed:
                     self._stored += len(batch)
                     self._changed.notify_all()
             if rest := self._held_back():
-                self._store(rest, [])
+                self._store(rest)
         except (AttemptLost, Task.DoesNotExist):
             self._stop.because(StopReason.LOST)
         except Exception as error:
@@ -164,9 +170,9 @@ class EventRecorder:
     def _is_ready(self) -> bool:
         return self._is_closing or self._is_urgent or len(self._waiting) >= BATCH_EVENTS
 
-    def _scrubbed(self, batch: Iterable[_Noted]) -> list[NewEvent]:
+    def _scrubbed(self, batch: Iterable[_Noted]) -> list[Ready]:
         """Return the events to store: pieces of a stream that follow each other are one."""
-        made: list[NewEvent] = []
+        made: list[Ready] = []
         text, stream, at = "", "", timezone.now()
         for noted in batch:
             if noted.stream:
@@ -182,30 +188,61 @@ class EventRecorder:
             if text:
                 made.append(_output(stream, text, at))
                 text = ""
-            data = self._scrubber.data(noted.data)
-            made.append(
-                NewEvent(noted.kind, self._scrubber.text(noted.text), data, noted.at, _new_id())
-            )
+            made.append((self._event(noted), noted.used))
         if text:
             made.append(_output(stream, text, at))
         return made
 
-    def _held_back(self) -> list[NewEvent]:
+    def _event(self, noted: _Noted) -> NewEvent:
+        try:
+            data = self._scrubber.data(noted.data)
+        except OF_THE_DATA:
+            return _not_kept(noted.at)
+        return NewEvent(noted.kind, self._scrubber.text(noted.text), data, noted.at, _new_id())
+
+    def _held_back(self) -> list[Ready]:
         """Return what might have been the beginning of a secret, and was not."""
         rests = ((stream, self._scrubber.rest(stream)) for stream in self._streams)
         return [_output(stream, rest, timezone.now()) for stream, rest in rests if rest]
 
-    def _store(self, events: list[NewEvent], batch: list[_Noted]) -> None:
-        used = [noted.used for noted in batch if noted.used]
+    def _store(self, ready: list[Ready]) -> None:
+        """Store events. What cannot be stored as it is, is said to be missing."""
+        try:
+            self._store_all(ready)
+        except Exception as error:
+            if not ready or not is_of_the_data(error):
+                raise
+        else:
+            return
+        if len(ready) > 1:
+            middle = len(ready) // 2
+            self._store(ready[:middle])
+            self._store(ready[middle:])
+        else:
+            # The task only: what could not be kept may be a workspace's content.
+            log.warning("task %s: an event could not be kept", self._task.pk)
+            ((event, used),) = ready
+            self._store_lost(event.at or timezone.now(), used)
+
+    def _store_lost(self, at: datetime, used: Used | None) -> None:
+        """Say that there was an event. What it used counts, unless it is that which fails."""
+        try:
+            self._store_all([(_not_kept(at), used)])
+        except Exception as error:
+            if used is None or not is_of_the_data(error):
+                raise
+            self._store_all([(_not_kept(at), None)])
+
+    def _store_all(self, ready: list[Ready]) -> None:
+        events = [event for event, _ in ready]
+        used = [used for _, used in ready if used]
 
         def write(is_repeated: bool) -> None:
             self._write(events, used, is_repeated=is_repeated)
 
         patiently(write, f"task {self._task.pk}")
 
-    def _write(
-        self, events: list[NewEvent], used: list[tuple[int, int, int]], *, is_repeated: bool
-    ) -> None:
+    def _write(self, events: list[NewEvent], used: list[Used], *, is_repeated: bool) -> None:
         is_time = time.monotonic() >= self._looked_at + LOOK_SECONDS
         if not events and not used and not is_time:
             return
@@ -219,7 +256,7 @@ class EventRecorder:
         if is_time:
             self._looked_at = time.monotonic()
 
-    def _count(self, used: list[tuple[int, int, int]]) -> None:
+    def _count(self, used: list[Used]) -> None:
         if not used:
             return
         more_input, more_output, micros = (sum(column) for column in zip(*used, strict=True))
@@ -248,8 +285,12 @@ class EventRecorder:
                 self._stop.because(StopReason.REFUSED, words)
 
 
-def _output(stream: str, text: str, at: datetime) -> NewEvent:
-    return NewEvent(Event.Kind.OUTPUT, text, {"stream": stream}, at, _new_id())
+def _output(stream: str, text: str, at: datetime) -> Ready:
+    return NewEvent(Event.Kind.OUTPUT, text, {"stream": stream}, at, _new_id()), None
+
+
+def _not_kept(at: datetime) -> NewEvent:
+    return NewEvent(Event.Kind.ERROR, NOT_KEPT, {}, at, _new_id())
 
 
 def _new_id() -> UUID:

@@ -4,10 +4,11 @@ import threading
 
 import pytest
 from django.db import OperationalError, connection
+from psycopg import errors
 
 from agenhood.fleet import queue
 from agenhood.fleet.models import Event
-from agenhood.runtime import stopping
+from agenhood.runtime import patience, stopping
 from agenhood.runtime.recorder import EventRecorder
 from agenhood.runtime.run import StopReason
 from agenhood.runtime.scrub import Scrubber
@@ -74,6 +75,51 @@ def test_what_was_flushed_is_stored(crew, task, recorder):
         recorder.event(MESSAGE, "one")
         recorder.flush()
         assert texts(crew, task) == ["one"]
+
+
+def nested(levels):
+    found = []
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
+def test_what_cannot_be_kept_is_said_to_be_missing_and_all_else_is_kept(crew, task, recorder, stop):
+    with recorder:
+        for number in range(5):
+            recorder.event(MESSAGE, str(number))
+        recorder.event(Event.Kind.TOOL_CALL, "deep", arguments=nested(5000))
+        recorder.event(Event.Kind.TOOL_CALL, "long", arguments=10**5000)
+        recorder.event("a kind that the database has no room for")
+        recorder.usage("m", input_tokens=7, output_tokens=2, cost_micros=5)
+        recorder.usage("m", input_tokens=10**20, output_tokens=1, cost_micros=1)
+        recorder.event(MESSAGE, "after")
+        recorder.flush()
+        assert stop.reason is None
+
+    found = crew.events(task)
+    assert [event.number for event in found] == list(range(1, 1 + len(found)))
+    kinds = ["message"] * 5 + ["error"] * 3 + ["usage", "error", "message"]
+    assert [event.kind for event in found if event.kind != "state"] == kinds
+    assert set(texts(crew, task, Event.Kind.ERROR)) == {"An event could not be kept."}
+    assert texts(crew, task)[-1] == "after"
+    assert crew.task(task).input_tokens == 7
+
+
+@pytest.mark.parametrize(
+    ("cause", "calls"), [(errors.StatementTooComplex, 1), (errors.AdminShutdown, 2)]
+)
+def test_what_the_database_finds_too_deep_is_not_tried_again(monkeypatch, cause, calls):
+    monkeypatch.setattr(patience, "RETRY_SECONDS", (0,))
+    called = []
+
+    def write(is_repeated):
+        called.append(is_repeated)
+        raise OperationalError from cause()
+
+    with pytest.raises(OperationalError):
+        patience.patiently(write, "a task")
+    assert len(called) == calls
 
 
 def test_usage_adds_up(crew, task, recorder):
