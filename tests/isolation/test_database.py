@@ -86,6 +86,22 @@ def test_no_setting_turns_triggers_or_logging(sides: Sides, name: str) -> None:
         run(f"SET LOCAL {name}")
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT lo_create(0)",
+        "SELECT lo_from_bytea(0, 'x')",
+        "SELECT lo_get(1)",
+        "SELECT loread(0, 1)",
+    ],
+)
+def test_no_large_object_is_made_or_read(sides: Sides, statement: str) -> None:
+    """Vector 66: they have no row security, so that one workspace could leave it for another."""
+    for scope in (sides.acme.scope, platform_scope("test")):
+        with scope, refused(ProgrammingError, "permission denied for function"):
+            run(statement)
+
+
 def test_copy_shows_ones_own_rows_only(sides: Sides) -> None:
     """Vector 50: and not into a file or program of the server's."""
     with sides.acme.scope:

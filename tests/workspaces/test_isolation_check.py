@@ -17,8 +17,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection
 
+from agenhood.launcher.cluster import SUPERUSER
 from tests import postgres
-from workspaces.database.roles import APP, OWNER
+from workspaces.database.roles import APP, CLOSED_FUNCTIONS, OWNER
 from workspaces.isolation import faults, findings, functions, refuse_unsafe_start
 
 OWN = "workspace_id = (SELECT workspaces.current_id())"
@@ -485,6 +486,142 @@ ADMINISTRATORS_FAULTS: dict[str, tuple[str, list[str]]] = {
         ),
         ["agenhood_app: creates: may create schemas or tables"],
     ),
+    "the platform may make temporary tables": (
+        (
+            "DO $$ BEGIN EXECUTE format('GRANT TEMP ON DATABASE %I TO agenhood_platform',"
+            " current_database()); END $$"
+        ),
+        ["agenhood_platform: creates: may create schemas or tables"],
+    ),
+    "the app runs programs on the server": (
+        "GRANT pg_execute_server_program TO agenhood_app WITH INHERIT FALSE",
+        ["roles: memberships: agenhood_app is pg_execute_server_program"],
+    ),
+    "the backup writes files by way of what it is": (
+        "GRANT pg_write_server_files TO pg_read_all_data",
+        ["roles: memberships: pg_read_all_data is pg_write_server_files"],
+    ),
+    "the app may read hashes of passwords": (
+        "GRANT SELECT (rolpassword) ON pg_authid TO agenhood_app",
+        [("server: grants: agenhood_app holds SELECT on column rolpassword of table pg_authid")],
+    ),
+    "everybody may read statistics of values": (
+        "GRANT SELECT ON pg_statistic, pg_largeobject TO PUBLIC",
+        [
+            (
+                "server: grants: public holds SELECT on table pg_largeobject,"
+                " public holds SELECT on table pg_statistic"
+            )
+        ],
+    ),
+    "the app may read the server's files": (
+        "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO agenhood_app",
+        ["server: grants: agenhood_app holds EXECUTE on function pg_read_file(text)"],
+    ),
+    "the app may make functions that are found first": (
+        "GRANT CREATE ON SCHEMA pg_catalog TO agenhood_app",
+        ["server: grants: agenhood_app holds CREATE on schema pg_catalog"],
+    ),
+    "a function that is found before another one": (
+        "CREATE FUNCTION pg_catalog.now(text) RETURNS text LANGUAGE sql AS 'SELECT $1'",
+        ["server: functions: now(text) is not the server's own"],
+    ),
+    "a function of the server's with another body": (
+        (
+            "CREATE OR REPLACE FUNCTION pg_catalog.current_setting(text, boolean) RETURNS text"
+            " LANGUAGE sql STABLE STRICT PARALLEL SAFE AS 'SELECT NULL'"
+        ),
+        ["server: functions: current_setting(text,boolean) is not the server's own"],
+    ),
+    "large objects are open": (
+        "GRANT EXECUTE ON FUNCTION lo_create(oid) TO PUBLIC",
+        [
+            (
+                "server: closed functions: open: lo_create(oid) to public"
+                " (create_database_roles closes them, run by a superuser)"
+            )
+        ],
+    ),
+    "the app may turn triggers off": (
+        "GRANT SET ON PARAMETER session_replication_role TO agenhood_app",
+        ["server: parameters: agenhood_app holds SET on session_replication_role"],
+    ),
+    "triggers are off in the session": (
+        "SET LOCAL session_replication_role = replica",
+        ["session: settings: session_replication_role=replica"],
+    ),
+    "the session begins in a workspace": (
+        "SET LOCAL agenhood.workspace_id = 'x'",
+        ["session: settings: agenhood.workspace_id=x"],
+    ),
+    "the platform's role brings a path of schemas along": (
+        "ALTER ROLE agenhood_platform SET search_path = elsewhere, public",
+        ["roles: settings: agenhood_platform: search_path=elsewhere, public"],
+    ),
+    "new tables that the platform may read": (
+        (
+            "ALTER DEFAULT PRIVILEGES FOR ROLE agenhood_owner GRANT SELECT ON TABLES"
+            " TO agenhood_platform"
+        ),
+        [
+            (
+                "roles: default privileges: agenhood_platform would hold SELECT on"
+                " agenhood_owner's TABLES"
+            )
+        ],
+    ),
+    "new functions that everybody may run": (
+        ("ALTER DEFAULT PRIVILEGES FOR ROLE agenhood_owner GRANT EXECUTE ON FUNCTIONS TO PUBLIC"),
+        ["roles: default privileges: public would run agenhood_owner's functions"],
+    ),
+    "a trigger on events": (
+        (
+            "CREATE FUNCTION heard() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
+            " ALTER FUNCTION heard() OWNER TO agenhood_owner;"
+            " CREATE EVENT TRIGGER hear ON ddl_command_end EXECUTE FUNCTION heard()"
+        ),
+        ["database: event triggers: hear"],
+    ),
+    "a publication": (
+        "CREATE PUBLICATION everything FOR ALL TABLES",
+        ["database: publications: everything"],
+    ),
+    "a subscription": (
+        (
+            "CREATE SUBSCRIPTION copies CONNECTION 'dbname=nowhere' PUBLICATION everything"
+            " WITH (connect = false, slot_name = NONE)"
+        ),
+        ["database: subscriptions: copies"],
+    ),
+    "a way to another server": (
+        (
+            "CREATE FOREIGN DATA WRAPPER elsewhere; CREATE SERVER other FOREIGN DATA WRAPPER"
+            " elsewhere; GRANT USAGE ON FOREIGN SERVER other TO agenhood_app;"
+            " CREATE USER MAPPING FOR PUBLIC SERVER other"
+        ),
+        [
+            "database: foreign servers: agenhood_app may use other",
+            "database: user mappings: public on other",
+        ],
+    ),
+    "a table that is hidden as a part of an extension": (
+        "ALTER EXTENSION plpgsql ADD TABLE isolation_models_tag",
+        ["database: extensions: table isolation_models_tag is part of plpgsql"],
+    ),
+    "a SECURITY DEFINER function that is hidden as a part of an extension": (
+        (
+            "CREATE FUNCTION peek() RETURNS int SECURITY DEFINER LANGUAGE sql AS 'SELECT 1';"
+            " ALTER EXTENSION plpgsql ADD FUNCTION peek()"
+        ),
+        [
+            ("peek: function: runs with its owner's rights: SECURITY DEFINER; owned by postgres"),
+            "database: extensions: function peek() is part of plpgsql",
+        ],
+    ),
+    "a view of ours among the server's own": (
+        "CREATE VIEW information_schema.report AS SELECT * FROM fleet_project",
+        ["report: view: reads with its owner's rights: no security_invoker"],
+    ),
     "row security is off in the session": (
         "SET LOCAL row_security = off",
         ["session: row security: off"],
@@ -521,6 +658,27 @@ def test_the_migrated_database_has_no_fault() -> None:
 
     assert [finding for finding in found if not finding.ok] == []
     assert {"fleet_project", "workspaces_workspace", "accounts_user"} <= {f.table for f in found}
+
+
+def test_functions_that_only_a_superuser_closes_may_be_open_where_none_set_it_up(
+    plant: Callable[..., None],
+) -> None:
+    open_all = f"""
+        DO $$ DECLARE f text; BEGIN
+            FOR f IN {CLOSED_FUNCTIONS} LOOP
+                IF f NOT LIKE 'lo_import%' AND f NOT LIKE 'lo_export%' THEN
+                    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', f);
+                END IF;
+            END LOOP;
+            CREATE ROLE boss;
+            EXECUTE format('ALTER DATABASE %I OWNER TO boss', current_database());
+        END $$"""
+    plant(open_all)
+    assert lines() == []
+
+    plant("REVOKE EXECUTE ON FUNCTION pg_stat_get_activity FROM PUBLIC", SUPERUSER)
+    (fault,) = lines()
+    assert fault.startswith("server: closed functions: open: lo_close(integer) to public; ")
 
 
 @pytest.mark.django_db
@@ -585,14 +743,20 @@ def test_json_is_a_list_of_objects_with_four_keys() -> None:
 
 
 @pytest.mark.django_db
-def test_the_table_for_people_counts_checks_and_faults() -> None:
-    out = StringIO()
+def test_the_table_for_people_counts_the_checks_of_each_kind() -> None:
+    short, whole = StringIO(), StringIO()
 
-    call_command("check_isolation", stdout=out)
+    call_command("check_isolation", stdout=short)
+    call_command("check_isolation", verbosity=2, stdout=whole)
 
-    *rows, total = out.getvalue().splitlines()
-    assert total == f"{len(rows)} checks, 0 faults"
+    *counts, total = short.getvalue().splitlines()
+    *rows, same_total = whole.getvalue().splitlines()
+    assert total == same_total == f"{len(rows)} checks, 0 faults"
     assert all(row.startswith("ok ") for row in rows)
+    assert sum(int(count.split()[0]) for count in counts) == len(rows)
+    assert len(counts) < 60, "shorter than a screen or two"
+    uniques = sum("  unique " in row for row in rows)
+    assert [line for line in counts if "unique" in line] == [f"{uniques:5} ok     0 faults  unique"]
 
 
 def test_a_fault_ends_the_command_with_1_and_is_in_its_table(plant: Callable[..., None]) -> None:
@@ -607,6 +771,8 @@ def test_a_fault_ends_the_command_with_1_and_is_in_its_table(plant: Callable[...
     assert [line.split(maxsplit=2)[1:] for line in faulty] == [
         ["fleet_project", "policy: has 0 policies, not one"]
     ]
+    [policies] = [line for line in out.getvalue().splitlines() if line.endswith("faults  policy")]
+    assert policies.split()[2] == "1"
     assert out.getvalue().endswith(" 1 faults\n")
 
 

@@ -26,6 +26,27 @@ ATTRIBUTES = {
     BACKUP: "LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION BYPASSRLS",
 }
 
+# What objects that the owner makes are born with: (schema, kind): {role: privileges}. An empty
+# schema is all of them, where PUBLIC has nothing either. No TRUNCATE, no REFERENCES, no TRIGGER:
+# row security guards none of them.
+DEFAULT_PRIVILEGES: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
+    ("public", "TABLES"): {APP: ("SELECT", "INSERT", "UPDATE", "DELETE")},
+    ("public", "SEQUENCES"): {APP: ("USAGE", "SELECT")},
+    ("", "FUNCTIONS"): {},
+    ("workspaces", "FUNCTIONS"): {APP: ("EXECUTE",), PLATFORM: ("EXECUTE",)},
+}
+
+# Everybody may run these unless they are closed. Large objects have no row security: what one
+# workspace's transaction stored, any other one could read. And roles that share a login see in the
+# server's statistics what the others run, with the values in it.
+CLOSED_FUNCTIONS = """
+SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc AS p
+ WHERE p.pronamespace = 'pg_catalog'::regnamespace
+   AND (starts_with(p.proname, 'lo_') OR p.proname IN (
+        'loread', 'lowrite', 'pg_stat_get_activity', 'pg_stat_get_backend_activity'))
+ ORDER BY 1
+"""
+
 
 class RoleSetupError(Exception):
     """The roles cannot be made on this server; the message says why, for an operator."""
@@ -82,7 +103,7 @@ def _grant_privileges(connection: psycopg.Connection) -> None:
         "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
     ).fetchone()
     if superuser == (True,):
-        _hide_statements(connection)
+        _close_functions(connection)
     else:
         connection.execute(f"GRANT {OWNER} TO CURRENT_USER")
     database = sql.Identifier(connection.info.dbname)
@@ -95,23 +116,22 @@ def _grant_privileges(connection: psycopg.Connection) -> None:
         connection.execute(f"ALTER SCHEMA {schema} OWNER TO {OWNER}")
         connection.execute(f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC")
         connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {APP}, {PLATFORM}")
-    # No TRUNCATE, no REFERENCES, no TRIGGER: row security guards none of them.
-    for_owner = f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER}"
-    connection.execute(
-        f"{for_owner} IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {APP}"
-    )
-    connection.execute(f"{for_owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {APP}")
-    connection.execute(f"{for_owner} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC")
-    connection.execute(
-        f"{for_owner} IN SCHEMA workspaces GRANT EXECUTE ON FUNCTIONS TO {APP}, {PLATFORM}"
-    )
+    for (schema, kind), grants in DEFAULT_PRIVILEGES.items():
+        default = f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER}"
+        if schema:
+            default += f" IN SCHEMA {schema}"
+        else:
+            connection.execute(f"{default} REVOKE ALL ON {kind} FROM PUBLIC")
+        for role, privileges in grants.items():
+            connection.execute(f"{default} GRANT {', '.join(privileges)} ON {kind} TO {role}")
 
 
-def _hide_statements(connection: psycopg.Connection) -> None:
-    """Keep what other connections run, with the values in it, from roles that share a login.
+def _close_functions(connection: psycopg.Connection) -> None:
+    """Keep the functions of CLOSED_FUNCTIONS from everybody who is no superuser.
 
     Only a superuser may say so, and it holds for the connected database only.
     """
-    functions = "pg_catalog.pg_stat_get_activity, pg_catalog.pg_stat_get_backend_activity"
-    connection.execute(f"REVOKE EXECUTE ON FUNCTION {functions} FROM PUBLIC")
-    connection.execute(f"GRANT EXECUTE ON FUNCTION {functions} TO pg_read_all_stats")
+    for (function,) in connection.execute(CLOSED_FUNCTIONS).fetchall():
+        connection.execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC")
+        if function.startswith("pg_stat_"):
+            connection.execute(f"GRANT EXECUTE ON FUNCTION {function} TO pg_read_all_stats")

@@ -3,7 +3,7 @@
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from workspaces.isolation import functions, keys, objects, roles, tables
+from workspaces.isolation import functions, keys, objects, roles, server, tables
 from workspaces.isolation.finding import Finding
 from workspaces.secrets.key_check import refuse_wrong_master_key
 
@@ -18,6 +18,7 @@ def findings(using: str = DEFAULT_DB_ALIAS) -> list[Finding]:
             *functions.check(cursor),
             *objects.check(cursor),
             *roles.check(cursor),
+            *server.check(cursor),
         ]
 
 

@@ -10,9 +10,14 @@ ROLES = """
 SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication, rolinherit
   FROM pg_roles WHERE rolname = ANY (%s)
 """
+# Those of the roles that ours are members of, too: also by way of pg_read_all_data.
 MEMBERSHIPS = """
-SELECT pg_get_userbyid(member), pg_get_userbyid(roleid) FROM pg_auth_members
- WHERE pg_get_userbyid(member) = ANY (%s)
+WITH RECURSIVE held AS (
+    SELECT member, roleid FROM pg_auth_members WHERE pg_get_userbyid(member) = ANY (%s)
+     UNION
+    SELECT m.member, m.roleid FROM pg_auth_members AS m JOIN held ON m.member = held.roleid
+)
+SELECT pg_get_userbyid(member), pg_get_userbyid(roleid) FROM held
 """
 # Whoever is a member of one of our roles has its rights: only who set them up may be.
 MEMBERS = """
@@ -28,14 +33,15 @@ SELECT COALESCE(pg_get_userbyid(NULLIF(s.setrole, 0)), current_database()), sett
  WHERE (s.setdatabase = 0 OR s.setdatabase = (SELECT oid FROM pg_database
                                                WHERE datname = current_database()))
    AND (s.setrole = 0 OR pg_get_userbyid(s.setrole) = ANY (%s))
-   AND setting ~ '^(agenhood\\.|role=|row_security=|session_replication_role=|search_path=)'
+   AND setting ~* '^(agenhood\\.|(role|session_authorization|row_security|search_path|event_triggers
+                          |session_replication_role|lo_compat_privileges|allow_system_table_mods)=)'
 """
 ALLOWED_MEMBERSHIPS = {(APP, PLATFORM), (BACKUP, "pg_read_all_data")}
 SESSION = """
 SELECT current_setting('server_version_num')::int / 10000, session_user,
        pg_has_role(%s, %s, 'USAGE'),
-       has_database_privilege(%s, current_database(), 'CREATE'),
-       has_database_privilege(%s, current_database(), 'TEMP'),
+       has_database_privilege(%s, current_database(), 'CREATE, TEMP'),
+       has_database_privilege(%s, current_database(), 'CREATE, TEMP'),
        (SELECT setting FROM pg_settings WHERE name = 'row_security')
 """
 
@@ -71,10 +77,11 @@ def check(cursor: Any) -> Iterator[Finding]:
     yield finding("roles", "settings", brought)
 
     if {APP, PLATFORM} <= set(roles):
-        cursor.execute(SESSION, [APP, PLATFORM, APP, APP])
-        version, user, inherits, creates, temporary, row_security = cursor.fetchone()
+        cursor.execute(SESSION, [APP, PLATFORM, APP, PLATFORM])
+        version, user, inherits, app_creates, platform_creates, row_security = cursor.fetchone()
         yield finding("server", "version", version < OLDEST_SERVER and f"PostgreSQL {version}")
         yield finding("session", "role", user != APP and f"connected as {user}, not {APP}")
         yield finding("session", "row security", row_security != "on" and row_security)
         yield finding(APP, "inherits", inherits, f"has {PLATFORM}'s rights without SET ROLE")
-        yield finding(APP, "creates", (creates or temporary) and "may create schemas or tables")
+        for role, creates in ((APP, app_creates), (PLATFORM, platform_creates)):
+            yield finding(role, "creates", creates and "may create schemas or tables")
