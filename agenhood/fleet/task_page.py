@@ -100,9 +100,13 @@ class Status:
 
 def find(task_id: UUID) -> Any:
     """Return a task without its texts, with what its status is made of; None if there is none."""
-    rows = (
+    return rows_of(task_id).select_related("agent__project", "conversation", "workspace").first()
+
+
+def rows_of(task_id: UUID) -> Any:
+    """Read of a task what its status is made of, without its agent."""
+    return (
         Task.objects.filter(pk=task_id)
-        .select_related("agent__project", "conversation", "workspace")
         .defer("input", "output")
         .annotate(
             last=Coalesce(Subquery(_numbers(Event.objects.all())), 0),
@@ -111,7 +115,6 @@ def find(task_id: UUID) -> Any:
             pending=_count(Approval.objects.filter(state=Approval.State.PENDING)),
         )
     )
-    return rows.first()
 
 
 def page_of(
@@ -141,8 +144,12 @@ def page_of(
 
 def events_between(task: Any, after: int, until: int) -> list[ShownEvent]:
     """Return the events that come after a number, up to another one."""
-    rows = begun(Event.objects.filter(task=task, number__gt=after, number__lte=until))
-    return [shown_event(event) for event in rows.order_by("number")]
+    return [shown_event(event) for event in rows_between(task.pk, after, until)]
+
+
+def rows_between(task_id: UUID, after: int, until: int) -> QuerySet[Any]:
+    rows = begun(Event.objects.filter(task=task_id, number__gt=after, number__lte=until))
+    return rows.order_by("number")
 
 
 def event_markup(task: Any, event: ShownEvent) -> SafeString:

@@ -11,15 +11,17 @@ PING = b": ping\n\n"
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Events `begins` to `ends` of a task, ready to be sent: one, or a gap that is named."""
+    """Events `begins` to `ends` of a task, ready to be sent: one, or a gap that is named. `kind` is
+    the event's."""
 
     begins: int
     ends: int
     sent: bytes
+    kind: str = ""
 
 
 def step(number: int, kind: str, markup: str) -> Frame:
-    return Frame(number, number, _named("step", {"kind": kind, "html": markup}, number))
+    return Frame(number, number, _named("step", {"kind": kind, "html": markup}, number), kind)
 
 
 def gap(begins: int, ends: int) -> Frame:

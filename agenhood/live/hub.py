@@ -3,14 +3,17 @@
 A channel is what all watchers of one topic share. Told that its topic has changed, it reads what
 is new once, and puts the same bytes into each watcher's queue. Queues are short: whoever does not
 keep up is let go, and comes back with the number of the last event that they have.
+
+Told of events alone, it reads them and nothing else, which is quick; how the task is doing after
+them follows a moment later, once for all that came meanwhile.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
@@ -20,8 +23,13 @@ from agenhood.live.frames import Frame
 log = logging.getLogger("agenhood.live")
 
 PENDING = 512  # frames that may wait for one watcher
+MOST_HEARD = 200  # events that a channel reads the short way; more are read apart from the loop
 LOOK_AGAIN_SECONDS = 0.5  # after the database gave no answer
 FLEET_PAUSE_SECONDS = 0.2  # a workspace's fleet is told of once, however many tasks begin and end
+STATUS_PAUSE_SECONDS = 0.5  # a task that does much is not asked after each event how it is doing
+# What a program prints changes nothing of how its task is doing but the number of its events.
+OUTPUT = "output"
+OUTPUT_PAUSE_SECONDS = 5.0
 GRACE_SECONDS = 1.0  # for somebody who reads nothing to be told of the end
 
 
@@ -43,10 +51,23 @@ class Reading:
     notes: dict[str, bytes] = field(default_factory=dict)
     more: bool = False
     is_queued: bool = False
+    about: Any = None  # the task itself, by which its next events are shown
 
 
-# Of a topic, after an event's number (None: only how it is now), about these agents.
-Read = Callable[[Topic, int | None, frozenset[UUID]], Awaitable[Reading | None]]
+class Source(Protocol):
+    """Where topics are read. The last two are short ways: without an answer, `read` has one."""
+
+    async def read(
+        self, topic: Topic, after: int | None, agents: frozenset[UUID] = frozenset()
+    ) -> Reading | None:
+        """Return what is new after an event's number (None: only how it is now), about these
+        agents; None if the topic is gone."""
+
+    async def events(self, topic: Topic, after: int, until: int, about: Any) -> list[Frame] | None:
+        """Return a task's next events, at least the first of them."""
+
+    async def status(self, topic: Topic, about: Any) -> Reading | None:
+        """Return how a task is doing, and nothing else."""
 
 
 class Watcher:
@@ -102,54 +123,135 @@ class Channel:
     """`position` is the last event that was handed on, None until a watcher has read where the
     topic stands."""
 
-    __slots__ = ("_asked", "_notes", "_reader", "is_queued", "is_stale", "position", "topic", "who")
+    __slots__ = (
+        "_about",
+        "_asked",
+        "_heard",
+        "_is_status_due",
+        "_notes",
+        "_reader",
+        "_source",
+        "_status_timer",
+        "is_queued",
+        "is_stale",
+        "position",
+        "topic",
+        "who",
+    )
 
-    def __init__(self, topic: Topic) -> None:
-        self.topic = topic
+    def __init__(self, topic: Topic, source: Source) -> None:
+        self.topic, self._source = topic, source
         self.who: set[Watcher] = set()
         self.position: int | None = None
-        self.is_stale = self.is_queued = False
+        self.is_stale = self.is_queued = self._is_status_due = False
+        self._heard = 0  # the last event that there is, as was said
+        self._about: Any = None
         self._asked: set[UUID] = set()
         self._notes: dict[str, bytes] = {}
         self._reader: asyncio.Task[None] | None = None
+        self._status_timer: asyncio.TimerHandle | None = None
 
-    def reached(self, last: int, is_queued: bool, read: Read) -> None:
+    def reached(self, reading: Reading) -> None:
         """A watcher has read up to an event by itself."""
         if self.position is None:
-            self.position, self.is_queued = last, is_queued
-        if self.is_stale:
-            self.stir(read)
+            self.position, self.is_queued = reading.last, reading.is_queued
+            self._about = reading.about
+        self._begin()
 
-    def stir(self, read: Read, agents: Iterable[UUID] = ()) -> None:
+    def stir(self, agents: Iterable[UUID] = ()) -> None:
         """Something has changed: read it, now or after what is being read."""
         self.is_stale = True
         self._asked.update(agents)
-        if self.position is not None and (self._reader is None or self._reader.done()):
-            self._reader = asyncio.create_task(self._read(read))
+        self._begin()
 
-    async def _read(self, read: Read) -> None:
-        while self.is_stale and self.who:
-            self.is_stale = False
-            asked, self._asked = frozenset(self._asked), set()
-            try:
-                reading = await read(self.topic, self.position, asked)
-            except (InterfaceError, OperationalError) as error:
-                log.warning("what is new could not be read: %s", type(error).__name__)
-                self.is_stale = True
-                self._asked |= asked
-                await asyncio.sleep(LOOK_AGAIN_SECONDS)
-                continue
-            except Exception as error:
-                # A fault of ours: nobody waits for ever. The kind only: words may be content.
-                log.error("what is new could not be read: %s", type(error).__name__)
-                self._end("unknown")
+    def heard(self, number: int) -> None:
+        """There are events up to this number."""
+        self._heard = max(self._heard, number)
+        self._begin()
+
+    def close(self) -> None:
+        """Nobody watches any more."""
+        if self._status_timer is not None:
+            self._status_timer.cancel()
+
+    def _begin(self) -> None:
+        is_reading = self._reader is not None and not self._reader.done()
+        if self._has_work() and not is_reading:
+            self._reader = asyncio.create_task(self._read())
+
+    def _has_work(self) -> bool:
+        """Whether there is something to read, and from where it is known."""
+        if self.position is None or not self.who:
+            return False
+        return self.is_stale or self._is_status_due or self._heard > self.position
+
+    async def _read(self) -> None:
+        try:
+            while self._has_work():
+                if self.is_stale:
+                    await self._read_all()
+                elif self.position is not None and self._heard > self.position:
+                    await self._read_events(self.position)
+                else:
+                    await self._read_status()
+        except Exception as error:
+            # A fault of ours: nobody waits for ever. The kind only: words may be content.
+            log.error("what is new could not be read: %s", type(error).__name__)
+            self._end("unknown")
+
+    async def _read_all(self) -> None:
+        self.is_stale = self._is_status_due = False
+        self._heard = 0  # as far as it is true, it is read now
+        asked, self._asked = frozenset(self._asked), set()
+        try:
+            reading = await self._source.read(self.topic, self.position, asked)
+        except (InterfaceError, OperationalError) as error:
+            log.warning("what is new could not be read: %s", type(error).__name__)
+            self.is_stale = True
+            self._asked |= asked
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            return
+        if reading is None:
+            self._end("gone")
+            return
+        self.is_stale = self.is_stale or reading.more
+        self._about = reading.about
+        self._hand_on(reading)
+        if self.topic.task_id is None:
+            await asyncio.sleep(FLEET_PAUSE_SECONDS)
+
+    async def _read_events(self, position: int) -> None:
+        if self._heard - position > MOST_HEARD:
+            self.is_stale = True
+            return
+        found = await self._source.events(self.topic, position, self._heard, self._about)
+        if not found:
+            self.is_stale = True
+            return
+        self.position = found[-1].ends
+        self._put(found)
+        is_output = all(frame.kind == OUTPUT for frame in found)
+        self._look_at_status_in(OUTPUT_PAUSE_SECONDS if is_output else STATUS_PAUSE_SECONDS)
+
+    def _look_at_status_in(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._status_timer is not None:
+            if self._status_timer.when() <= loop.time() + seconds:
                 return
-            if reading is None:
-                self._end("gone")
-                return
+            self._status_timer.cancel()
+        self._status_timer = loop.call_later(seconds, self._look_at_status)
+
+    def _look_at_status(self) -> None:
+        self._status_timer, self._is_status_due = None, True
+        self._begin()
+
+    async def _read_status(self) -> None:
+        self._is_status_due = False
+        reading = await self._source.status(self.topic, self._about)
+        if reading is None:
+            self.is_stale = True
+        else:
             self._hand_on(reading)
-            if self.topic.task_id is None:
-                await asyncio.sleep(FLEET_PAUSE_SECONDS)
 
     def _end(self, reason: str) -> None:
         for watcher in list(self.who):
@@ -157,20 +259,22 @@ class Channel:
 
     def _hand_on(self, reading: Reading) -> None:
         self.is_queued = reading.is_queued
-        self.is_stale = self.is_stale or reading.more
         if reading.frames:
             self.position = reading.frames[-1].ends
         news: list[Frame | bytes] = list(reading.frames)
         news += [note for name, note in reading.notes.items() if self._notes.get(name) != note]
         self._notes = reading.notes
+        self._put(news)
+
+    def _put(self, news: Sequence[Frame | bytes]) -> None:
         if news:
             for watcher in self.who:
                 watcher.put(news)
 
 
 class Hub:
-    def __init__(self, read: Read) -> None:
-        self.read = read
+    def __init__(self, source: Source) -> None:
+        self.source = source
         self.channels: dict[Topic, Channel] = {}
         self.watchers: set[Watcher] = set()
         self.per_person: Counter[UUID] = Counter()
@@ -179,7 +283,10 @@ class Hub:
         """Hand on to a watcher what is new from now on."""
         self.watchers.add(watcher)
         self.per_person[person] += 1
-        self.channels.setdefault(watcher.topic, Channel(watcher.topic)).who.add(watcher)
+        channel = self.channels.get(watcher.topic)
+        if channel is None:
+            channel = self.channels[watcher.topic] = Channel(watcher.topic, self.source)
+        channel.who.add(watcher)
 
     def remove(self, watcher: Watcher, person: UUID) -> None:
         self.watchers.discard(watcher)
@@ -189,28 +296,32 @@ class Hub:
         channel = self.channels[watcher.topic]
         channel.who.discard(watcher)
         if not channel.who:
+            channel.close()
             del self.channels[watcher.topic]
 
     def reached(self, watcher: Watcher, reading: Reading) -> None:
-        self.channels[watcher.topic].reached(reading.last, reading.is_queued, self.read)
+        self.channels[watcher.topic].reached(reading)
 
     def told(self, workspace_id: UUID, row_id: UUID, what: str) -> None:
         """Take in a notification: an event's number, "state" or "agent"."""
         if what != "agent" and (channel := self.channels.get(Topic(workspace_id, row_id))):
-            channel.stir(self.read)
+            if what.isascii() and what.isdecimal() and len(what) < 11:
+                channel.heard(int(what))
+            else:
+                channel.stir()
         if what not in ("agent", "state"):
             return
         if fleet := self.channels.get(Topic(workspace_id, None)):
-            fleet.stir(self.read, [row_id])
+            fleet.stir([row_id])
         if what == "state":
             for channel in self.channels.values():
                 if channel.is_queued and channel.topic.workspace_id == workspace_id:
-                    channel.stir(self.read)
+                    channel.stir()
 
     def look_everywhere(self) -> None:
         """Notifications may have been lost: read what is new in every topic."""
         for channel in list(self.channels.values()):
-            channel.stir(self.read)
+            channel.stir()
 
     def end_all(self, reason: str) -> None:
         for watcher in list(self.watchers):

@@ -2,9 +2,14 @@
 
 A watcher is first added to the hub and then reads for itself what it has missed; what comes twice
 is told by its number and dropped. So nothing is lost between the two, and nothing is repeated.
+
+The few events that somebody waits for are read on the event loop's own connection, by SQL that was
+made before; everything else in threads, by the ORM.
 """
 
+import logging
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, OuterRef, Q, Subquery
@@ -13,7 +18,11 @@ from django.utils import timezone
 
 from agenhood.fleet import task_page
 from agenhood.fleet.models import Agent, Task
+from agenhood.fleet.timeline import ShownEvent, shown_event
 from agenhood.live import frames
+from agenhood.live.compiled import Compiled
+from agenhood.live.direct import Direct, NoAnswer
+from agenhood.live.frames import Frame
 from agenhood.live.hub import Reading, Topic
 from agenhood.live.threads import in_thread
 from workspaces.scope import workspace_scope
@@ -25,11 +34,63 @@ AGENTS_AT_ONCE = 200
 LATELY = timedelta(minutes=10)
 
 
-async def read(topic: Topic, after: int | None, agents: frozenset[UUID]) -> Reading | None:
-    """Return what is new in a topic; None if it is gone."""
-    if topic.task_id is None:
-        return await in_thread(read_fleet, topic.workspace_id, agents)
-    return await in_thread(read_task, topic.workspace_id, topic.task_id, after)
+EVENTS_AT_A_TIME = 20  # that the event loop renders in one go
+EVENTS = Compiled(task_page.rows_between, task_id=UUID, after=int, until=int)
+TASK = Compiled(task_page.rows_of, task_id=UUID)
+
+log = logging.getLogger("agenhood.live")
+
+
+class Tables:
+    """The source of a hub: what there is of a topic in the database."""
+
+    def __init__(self) -> None:
+        # Of each its own: nobody waits for an event behind somebody else's status.
+        self._events = Direct("agenhood live events")
+        self._status = Direct("agenhood live status")
+
+    async def read(
+        self, topic: Topic, after: int | None, agents: frozenset[UUID] = frozenset()
+    ) -> Reading | None:
+        if topic.task_id is None:
+            return await in_thread(read_fleet, topic.workspace_id, agents)
+        return await in_thread(read_task, topic.workspace_id, topic.task_id, after)
+
+    async def events(self, topic: Topic, after: int, until: int, about: Any) -> list[Frame] | None:
+        last = min(until, after + EVENTS_AT_A_TIME)
+        rows = await _rows(self._events, EVENTS, topic, after=after, until=last)
+        return None if rows is None else [_step(about, shown_event(row)) for row in rows]
+
+    async def status(self, topic: Topic, about: Any) -> Reading | None:
+        """Measured by its agent as it was when all was read last: later limits are not its own."""
+        rows = await _rows(self._status, TASK, topic)
+        if not rows or rows[0].state == Task.State.QUEUED:  # its place is not in its row
+            return None
+        (task,) = rows
+        task.agent = about.agent
+        return Reading(notes=_told(task))
+
+
+async def _rows(
+    direct: Direct, compiled: Compiled, topic: Topic, **arguments: int
+) -> list[Any] | None:
+    assert topic.task_id is not None  # noqa: S101 - of a task, as the hub asks for these alone
+    sql, parameters = compiled.statement(topic.workspace_id, task_id=topic.task_id, **arguments)
+    try:
+        columns, rows = await direct.read(topic.workspace_id, sql, parameters)
+    except NoAnswer as error:
+        log.warning("the short way to what is new is closed: %s", error)
+        return None
+    return compiled.made(columns, rows)
+
+
+def _told(task: Any) -> dict[str, bytes]:
+    return {"status": frames.note("status", task_page.Status(task).told())}
+
+
+def _step(task: Any, shown: ShownEvent) -> Frame:
+    event = shown.event
+    return frames.step(event.number, event.kind, task_page.event_markup(task, shown))
 
 
 def read_task(workspace_id: UUID, task_id: UUID, after: int | None) -> Reading | None:
@@ -37,8 +98,8 @@ def read_task(workspace_id: UUID, task_id: UUID, after: int | None) -> Reading |
         task = task_page.find(task_id)
         if task is None:
             return None
-        status = task_page.Status(task)
-        told = {"status": frames.note("status", status.told())}
+        EVENTS.compile()
+        TASK.compile()
         first = task.last if after is None else min(after, task.last)
         found = []
         if task.last - first > MOST_MISSED:
@@ -46,13 +107,9 @@ def read_task(workspace_id: UUID, task_id: UUID, after: int | None) -> Reading |
             first = task.last - KEPT
         until = min(task.last, first + EVENTS_AT_ONCE)
         if until > first:
-            found += [
-                frames.step(
-                    shown.event.number, shown.event.kind, task_page.event_markup(task, shown)
-                )
-                for shown in task_page.events_between(task, first, until)
-            ]
-        return Reading(found, until, told, until < task.last, task.state == Task.State.QUEUED)
+            found += [_step(task, shown) for shown in task_page.events_between(task, first, until)]
+        is_queued = task.state == Task.State.QUEUED
+        return Reading(found, until, _told(task), until < task.last, is_queued, task)
 
 
 def read_fleet(workspace_id: UUID, ids: frozenset[UUID]) -> Reading:

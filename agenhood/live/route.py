@@ -19,7 +19,7 @@ from agenhood.live import admission, frames
 from agenhood.live.admission import Refused, Standing
 from agenhood.live.hub import Hub, Reading, Watcher
 from agenhood.live.listener import listen
-from agenhood.live.replay import read
+from agenhood.live.replay import Tables
 from agenhood.live.threads import in_thread
 from agenhood.live.watch import look_after
 
@@ -60,7 +60,7 @@ class Streams:
 
     def __init__(self, application: Application, options: Options) -> None:
         self.application, self.options = application, options
-        self.hub = Hub(read)
+        self.hub = Hub(Tables())
         self._work: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -160,7 +160,7 @@ class Streams:
         """Send what the table has after an event; return the number of the last one."""
         while not watcher.ended:
             try:
-                reading: Reading | None = await read(watcher.topic, after, frozenset())
+                reading: Reading | None = await self.hub.source.read(watcher.topic, after)
             except (InterfaceError, OperationalError) as error:
                 log.warning("what was missed could not be read: %s", type(error).__name__)
                 watcher.end("unknown")

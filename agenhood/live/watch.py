@@ -7,7 +7,8 @@ when they come back, admission answers them.
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
@@ -16,6 +17,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from accounts.models import User
 from agenhood.live.admission import Standing
 from agenhood.live.hub import Hub
 from agenhood.live.threads import in_thread
@@ -77,36 +79,58 @@ def _sessions(keys: Iterable[str]) -> dict[str, str]:
     return dict(rows.values_list("session_key", "session_data"))
 
 
-def _members(people: Iterable[UUID]) -> dict[tuple[UUID, UUID], Membership]:
+class Member(NamedTuple):
+    """What of a membership says whether somebody may watch. No model: of a thousand these take a
+    tenth of the time, in which nothing else of this process goes on."""
+
+    workspace_id: UUID
+    user_id: UUID
+    role: str
+    is_active: bool
+    password: str
+    has_second_factor: bool
+    requires_second_factor: bool
+    suspended_at: datetime | None
+
+
+READ = [
+    *("workspace_id", "user_id", "role"),
+    *("user__is_active", "user__password", "user__has_second_factor"),
+    *("workspace__requires_second_factor", "workspace__suspended_at"),
+]
+
+
+def _members(people: Iterable[UUID]) -> dict[tuple[UUID, UUID], Member]:
     with platform_scope("ask again who may watch"):
-        rows = Membership.objects.filter(user__in=list(people)).select_related("user", "workspace")
-        return {(row.workspace_id, row.user_id): row for row in rows}
+        rows = Membership.objects.filter(user__in=list(people)).values_list(*READ)
+        members = (Member(*row) for row in rows)
+        return {(member.workspace_id, member.user_id): member for member in members}
 
 
-def _reason(standing: Standing, session: str | None, member: Membership | None) -> str:
+def _reason(standing: Standing, session: str | None, member: Member | None) -> str:
     if session is None:
         return SIGNED_OUT
     if member is None:
         return NO_ACCESS
-    if not member.user.is_active or not _is_theirs(standing, session, member.user):
+    if not member.is_active or not _is_theirs(standing, session, member):
         return SIGNED_OUT
-    if member.workspace.requires_second_factor and not member.user.has_second_factor:
+    if member.requires_second_factor and not member.has_second_factor:
         return NO_ACCESS
     if not holds(Role(member.role), standing.permission):
         return NO_ACCESS
-    return SUSPENDED if member.workspace.is_suspended else ""
+    return SUSPENDED if member.suspended_at is not None else ""
 
 
-def _is_theirs(standing: Standing, session: str, user: Any) -> bool:
+def _is_theirs(standing: Standing, session: str, member: Member) -> bool:
     """Whether it is still this person's session, begun with the password that they have now."""
-    seen = hash((session, user.password))
+    seen = hash((session, member.password))
     if seen == standing.verified:
         return True
     stored = SessionStore().decode(session)
-    if stored.get(SESSION_KEY) != str(user.pk):
+    if stored.get(SESSION_KEY) != str(member.user_id):
         return False
-    begun_with = stored.get(HASH_SESSION_KEY, "")
-    if not constant_time_compare(begun_with, user.get_session_auth_hash()):
+    now = User(password=member.password).get_session_auth_hash()
+    if not constant_time_compare(stored.get(HASH_SESSION_KEY, ""), now):
         return False
     standing.verified = seen
     return True

@@ -112,6 +112,38 @@ def test_the_listening_connection_dies_in_the_middle(desk, viewer, task):
     assert stream.steps_until(4) == [4]
 
 
+def test_the_connection_for_events_dies(desk, viewer, task):
+    stream = desk.watch(viewer, task, "&after=0")
+    say(task, "first")
+    assert stream.steps_until(1) == [1]
+
+    with postgres.superuser() as connection:
+        ended = connection.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE application_name = 'agenhood live events' AND datname = current_database()"
+        ).fetchone()
+    assert ended == (1,)
+    say(task, "second")
+    assert stream.steps_until(2) == [2]
+    say(task, "third")
+    assert stream.steps_until(3) == [3]
+
+
+def test_what_an_event_changes_is_told_after_it(desk, viewer, task):
+    stream = desk.watch(viewer, task)
+    stream.first("status")
+
+    with workspace_scope(viewer.workspace_id):
+        history.append_events(task, [NewEvent(Event.Kind.USAGE, "")])
+        Task.objects.filter(pk=task.pk).update(input_tokens=1200, output_tokens=34)
+
+    told = stream.until(lambda one: one.name == "status")
+    assert told[0].number == 1
+    assert told[-1].data["events"] == 1
+    assert told[-1].data["totals"] == "1,234 tokens · $0.00"
+    assert [label for label, *_ in told[-1].data["meters"]] == ["Tokens"]
+
+
 def test_the_web_process_is_killed_in_the_middle(desk, viewer, task):
     port = free_port()
     with serve.server(os.environ | OPTIONS, port) as process:
