@@ -18,8 +18,9 @@ log = logging.getLogger("agenhood.live")
 TIMEOUT_SECONDS = 5.0
 ENTER = (
     "BEGIN READ ONLY; SELECT set_config('agenhood.workspace_id', %s, true),"
-    " set_config('agenhood.user_id', '', true); "
+    " set_config('agenhood.user_id', '', true); CLOSE ALL; "
 )
+RESULTS_OF_ENTER = 3
 LEAVE = "; COMMIT"
 
 
@@ -56,7 +57,8 @@ class Direct:
         connection = self._connection or await self._connect()
         cursor = connection.cursor()
         await cursor.execute(f"{ENTER}{sql}{LEAVE}".encode(), [str(workspace_id), *parameters])
-        cursor.nextset(), cursor.nextset()  # past BEGIN and the settings
+        for _ in range(RESULTS_OF_ENTER):
+            cursor.nextset()
         return [column.name for column in cursor.description or ()], await cursor.fetchall()
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:

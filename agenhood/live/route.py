@@ -7,6 +7,7 @@ No thread and no connection to the database is held for a stream, only what uvic
 """
 
 import asyncio
+import gc
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -100,6 +101,9 @@ class Streams:
         """Listen from the first watcher on; a process that serves none needs none of this."""
         if self._work:
             return
+        # What is loaded by now stays: looking for garbage in all of it stops the loop for 100 ms.
+        gc.collect()
+        gc.freeze()
         hub = self.hub
         work = [
             listen(self.options.database, hub.told, hub.look_everywhere),
