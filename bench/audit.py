@@ -59,7 +59,7 @@ def measure_cost(server: Server, *, rounds: int) -> Measured:
     with through(open_connection(server.url(DATABASE, BACKUP))):
         user = User.objects.get(pk=TRAVELLER)
         workspace: Workspace = QuerySet(Workspace).get(slug="workspace-7")
-        project = QuerySet(Project).filter(workspace=workspace).order_by("id")[0]
+        project: Any = QuerySet(Project).filter(workspace=workspace).order_by("id")[0]
     connection = open_connection(server.url(DATABASE))
     with through(connection):
         session_key = sign_in(user, workspace.pk)

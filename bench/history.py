@@ -68,7 +68,7 @@ def _visits(server: Server, database: str, connection: BaseDatabaseWrapper) -> l
     with through(unlimited):
         user = User.objects.get(pk=TRAVELLER)
         workspaces: list[Workspace] = list(QuerySet(Workspace).all())
-        conversations = QuerySet(Conversation)
+        conversations: QuerySet[Any] = QuerySet(Conversation)
         visited = [
             (workspace, choose.choice(list(conversations.filter(workspace=workspace)[:100])))
             for workspace in choose.sample(workspaces, VISITED)

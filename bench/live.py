@@ -1,11 +1,20 @@
 """A thousand watchers on one web process: how late events reach them, and what each of them costs.
 
 The same watchers, in the same run, on the barest server that can stream (bench/bare_stream.py); a
-few seconds of the one and of the other, in turn.
+few seconds of the one and of the other, in turn. Both are watched by as many clients of one kind,
+told of as many events at the same pace, and send each as a message of the same length; both
+processes have every connection open all the while, and have handed on an event of each topic before
+one is counted. Of an event counts the time from the moment before its commit until a client has
+read it, and of all events of a side the 99th percentile.
+
+What only the console does, and what it is therefore slower by, is in its time: a commit that also
+locks and checks; reading the event in its workspace's scope after being told of it; rendering it;
+asking every four seconds whether its watchers still may; telling every five how their task is.
 """
 
 import json
 import os
+import select
 import subprocess
 import sys
 import time
@@ -16,6 +25,7 @@ from typing import IO, Any
 
 from django.conf import settings
 
+from agenhood.fleet import task_page
 from agenhood.fleet.actions import history
 from agenhood.fleet.actions.history import NewEvent
 from agenhood.fleet.models import Event, Task
@@ -36,6 +46,7 @@ FIRST_WATCHERS = 20  # by whom a server has done everything once
 PER_SECOND = 50  # events, each of the next task
 ROUNDS = 4
 SETTLE_SECONDS = 1.0  # in which what is not measured comes to rest; nothing tells when it has
+ANSWER_SECONDS = 120  # for the watchers' process; each stream has 60 to open
 OURS, BARE = "event to watcher, the console", "event to watcher, the bare stream"
 
 
@@ -53,9 +64,12 @@ def measure(server: Server, *, seconds: int) -> Measured:
             OURS: _Side(console, console_port, _our_streams(fleet, tasks)),
             BARE: _Side(bare, bare_port, _bare_streams()),
         }
-        writes = {OURS: _writer(fleet, tasks), BARE: _bare_writer(superuser)}
+        write = _writer(fleet, tasks)
+        writes = {OURS: write, BARE: _bare_writer(superuser, _markup(fleet, tasks[0], write))}
         late: dict[str, list[float]] = {OURS: [], BARE: []}
         try:
+            for name in (OURS, BARE):
+                _round(sides[name], writes[name], TASKS / PER_SECOND)
             for number in range(ROUNDS):
                 for name in (OURS, BARE) if number % 2 else (BARE, OURS):
                     late[name] += _round(sides[name], writes[name], seconds / ROUNDS)
@@ -80,7 +94,8 @@ class _Side:
     def __init__(self, process: int, port: int, streams: list[tuple[str, str, str]]) -> None:
         first, others = streams[:FIRST_WATCHERS], streams[FIRST_WATCHERS:]
         self.clients = [_Clients(port, first)]
-        time.sleep(SETTLE_SECONDS)
+        # Until it was asked for the first time whether they still may, too, in a thread for that.
+        time.sleep(settings.LIVE_RECHECK_SECONDS + SETTLE_SECONDS)
         kilobytes, threads = _status(process, "VmRSS"), _status(process, "Threads")
         self.clients.append(_Clients(port, others))
         time.sleep(SETTLE_SECONDS)
@@ -114,10 +129,21 @@ class _Clients:
         self.process.wait()
 
     def _ask(self, line: str) -> Any:
+        """Raise RuntimeError if there is no answer in time."""
         stdin, stdout = self._pipes()
         stdin.write(line.encode() + b"\n")
         stdin.flush()
-        return json.loads(stdout.readline())
+        deadline = time.monotonic() + ANSWER_SECONDS
+        answer = bytearray()
+        while not answer.endswith(b"\n"):
+            left = max(0.0, deadline - time.monotonic())
+            if not select.select([stdout], [], [], left)[0]:
+                raise RuntimeError(f"the watchers did not answer in {ANSWER_SECONDS} seconds")
+            piece = os.read(stdout.fileno(), 2**20)  # nothing else reads it, so none is in a buffer
+            if not piece:
+                raise RuntimeError("the watchers' process has ended")
+            answer += piece
+        return json.loads(answer)
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self.process.stdin is None or self.process.stdout is None:
@@ -155,13 +181,22 @@ def _writer(fleet: Fleet, tasks: list[Task]) -> Callable[[int], tuple[str, int, 
     return write
 
 
-def _bare_writer(superuser: Any) -> Callable[[int], tuple[str, int, float]]:
+def _markup(fleet: Fleet, task: Task, write: Callable[[int], tuple[str, int, float]]) -> str:
+    """Return an event of this task, the first one, as the console sends it."""
+    write(0)
+    with fleet.inside(fleet.workspaces[0]):
+        shown = task_page.find(task.pk)
+        *_, last = task_page.events_between(shown, 0, shown.last)
+        return task_page.event_markup(shown, last)
+
+
+def _bare_writer(superuser: Any, markup: str) -> Callable[[int], tuple[str, int, float]]:
     numbers = iter(range(1, 1_000_000))
+    data = json.dumps({"kind": "output", "html": markup})
 
     def write(turn: int) -> tuple[str, int, float]:
         place, number = str(turn % TASKS), next(numbers)
         with superuser.transaction():
-            data = json.dumps({"kind": "output", "text": f"line {turn}\n"})
             superuser.execute("INSERT INTO bench_event VALUES (%s, %s, %s)", [place, number, data])
             superuser.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{place}|{number}|{data}"])
             at = time.monotonic()
