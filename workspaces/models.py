@@ -15,7 +15,9 @@ from workspaces.database.constraints import WorkspaceIsolation
 from workspaces.managers import ControlManager, ScopedManager, WorkspaceMismatch
 from workspaces.permissions import holds
 from workspaces.roles import Role
-from workspaces.scope import SecondFactorMissing, current_scope
+from workspaces.scope import CLOSE_CURSORS, SecondFactorMissing, current_scope
+
+ENTER = "SELECT * FROM workspaces.enter(%s, %s)"
 
 validate_slug = RegexValidator(
     r"^[a-z0-9]+(-[a-z0-9]+)*\Z", "Use lower-case letters, digits and single hyphens."
@@ -156,13 +158,13 @@ class Membership(models.Model):
 
     @classmethod
     def enter(cls, connection: BaseDatabaseWrapper, slug: str, user_id: Any) -> "Membership | None":
-        """Ask for a person's membership and enter its workspace, in one statement.
+        """Ask for a person's membership and enter its workspace, in one message.
 
         Returns the membership with its `workspace`, or None, which leaves the transaction without
         a workspace. Call it inside a transaction. Raises SecondFactorMissing, which does so too.
         """
         with connection.cursor() as cursor:
-            cursor.execute("SELECT * FROM workspaces.enter(%s, %s)", [slug, user_id])
+            cursor.execute(ENTER + CLOSE_CURSORS, [slug, user_id])
             row = cursor.fetchone()
         if row is None:
             return None

@@ -3,6 +3,8 @@
 A scope is one database transaction. Its settings (`agenhood.workspace_id`, `agenhood.user_id`,
 `role`) are local to that transaction, so neither a connection pool nor PgBouncer can carry them to
 somebody else; row security reads them. The same scope stands in a ContextVar, which managers read.
+What enters a scope also closes the cursors that an earlier transaction left open (`WITH HOLD`):
+they keep its rows, and ask nobody before they show them.
 
 Four kinds, each a context manager:
 
@@ -136,7 +138,8 @@ class _ScopedTransaction:
     _atomic: transaction.Atomic | None = None  # from entering to leaving
 
     def _apply(self, connection: BaseDatabaseWrapper) -> Scope:
-        """Tell the transaction its settings and return the scope that they stand for."""
+        """Tell the transaction its settings, close what cursors are open, and return the scope that
+        the settings stand for."""
         raise NotImplementedError
 
     def _is(self, scope: Scope) -> bool:
@@ -260,7 +263,7 @@ class workspace_scope(_ScopedTransaction):
         return scope == self.scope
 
     def _apply(self, connection: BaseDatabaseWrapper) -> Scope:
-        set_locally(connection, self.settings)
+        set_locally(connection, self.settings, CLOSE_CURSORS)
         return self.scope
 
 
@@ -296,13 +299,13 @@ class person_scope(_ScopedTransaction):
 
     def __init__(self, user_id: UUID) -> None:
         self.scope = PersonScope(user_id)
-        self.settings = {"agenhood.user_id": str(user_id)}
+        self.settings = {"agenhood.workspace_id": "", "agenhood.user_id": str(user_id)}
 
     def _is(self, scope: Scope) -> bool:
         return scope == self.scope
 
     def _apply(self, connection: BaseDatabaseWrapper) -> Scope:
-        set_locally(connection, self.settings)
+        set_locally(connection, self.settings, CLOSE_CURSORS)
         return self.scope
 
 
@@ -312,7 +315,7 @@ class platform_scope(_ScopedTransaction):
     `reason` says what for, to the reader of the code and of the log.
     """
 
-    settings = {"role": PLATFORM}
+    settings = {"role": PLATFORM, "agenhood.workspace_id": "", "agenhood.user_id": ""}
 
     def __init__(self, reason: str) -> None:
         self.scope = PlatformScope(reason)
@@ -321,18 +324,27 @@ class platform_scope(_ScopedTransaction):
         return isinstance(scope, PlatformScope)
 
     def _apply(self, connection: BaseDatabaseWrapper) -> Scope:
-        set_locally(connection, self.settings)
+        set_locally(connection, self.settings, CLOSE_CURSORS)
         return self.scope
 
 
 _UNSET = {"role": "none"}  # every other setting is unset by an empty string
 
+# The end of each message that enters a scope, which is thereby not sent for itself.
+CLOSE_CURSORS = "; CLOSE ALL"
 
-def set_locally(connection: BaseDatabaseWrapper, settings: dict[str, str]) -> None:
-    """Set server settings until the transaction ends, in one statement. Needs a transaction."""
+
+def set_locally(
+    connection: BaseDatabaseWrapper, settings: dict[str, str], ending: str = ""
+) -> None:
+    """Set server settings until the transaction ends, in one message. Needs a transaction.
+
+    `ending` is what the message ends with: CLOSE_CURSORS, or nothing.
+    """
     calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
+    values = [part for pair in settings.items() for part in pair]
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {calls}", [part for pair in settings.items() for part in pair])
+        cursor.execute(f"SELECT {calls}{ending}", values)
 
 
 def _refuse_generators(frame: FrameType) -> None:

@@ -11,11 +11,14 @@ from django.db.utils import IntegrityError, ProgrammingError
 from psycopg_pool import ConnectionPool
 
 from agenhood.launcher.binaries import binaries_folder
-from tests.isolation.sides import Sides
+from tests.factories import TokenFactory
+from tests.isolation.sides import Side, Sides
 from tests.isolation.sql import refused, rows, run
 from tests.postgres import DATA, DATABASE, server, url
 from workspaces.database.roles import APP, BACKUP, OLDEST_SERVER, OWNER, PLATFORM
-from workspaces.scope import platform_scope
+from workspaces.scope import member_scope, person_scope, platform_scope
+from workspaces.tokens import token_scope
+from workspaces.tokens.text import new_text
 
 OWNED = ["fleet_project", "isolation_models_note", "isolation_models_folder"]
 CONTROL = ["workspaces_workspace", "workspaces_membership", "accounts_user"]
@@ -146,6 +149,64 @@ def test_a_pooled_connection_is_handed_on_without_a_workspace(committed_sides: S
                 with pytest.raises(psycopg.errors.InsufficientPrivilege, match="no active"):
                     second.execute("SELECT name FROM fleet_project")
                 second.rollback()
+
+
+SCOPES: dict[str, Callable[[Side], Any]] = {
+    "workspace": lambda side: side.scope,
+    "member": lambda side: member_scope(side.workspace.slug, side.member.user_id),
+    "person": lambda side: person_scope(side.member.user_id),
+    "platform": lambda _: platform_scope("test"),
+    "token": lambda side: token_scope(text_of_token(side)),
+}
+
+
+def text_of_token(side: Side) -> str:
+    text = new_text(side.workspace.pk)
+    TokenFactory(
+        workspace=side.workspace, membership=side.member, text=text, scopes=["project.view"]
+    )
+    return text
+
+
+@pytest.mark.parametrize("kind", SCOPES)
+def test_a_cursor_that_outlives_its_scope_is_closed_by_the_next_one(
+    committed_sides: Sides, kind: str
+) -> None:
+    """Vector 67: it keeps the rows that it found, and asks no policy again."""
+    scope = SCOPES[kind](committed_sides.globex)
+    with committed_sides.acme.scope:
+        run("DECLARE kept CURSOR WITH HOLD FOR SELECT name FROM fleet_project")
+    assert rows("SELECT name FROM pg_cursors") == ["kept"]
+
+    with scope:
+        assert rows("SELECT name FROM pg_cursors") == []
+        with refused(ProgrammingError, "does not exist"):
+            rows("FETCH ALL FROM kept")
+
+
+def test_a_cursor_of_the_scope_itself_stays_open(sides: Sides) -> None:
+    """As Django's `iterator()` opens them where it may, also with the same scope entered again."""
+    with sides.acme.scope, connection.chunked_cursor() as cursor:
+        cursor.execute("SELECT g FROM generate_series(1, 3) AS g")
+        assert cursor.fetchmany(1) == [(1,)]
+        with sides.acme.scope:
+            assert rows("SELECT count(*) FROM fleet_project") == [1]
+        assert cursor.fetchall() == [(2,), (3,)]
+
+
+def test_a_workspace_set_for_the_session_is_not_the_next_scopes(committed_sides: Sides) -> None:
+    """Vectors 52, 67: whoever could run any statement might leave it behind."""
+    acme, globex = committed_sides.acme, committed_sides.globex
+    setting = "SELECT set_config('agenhood.workspace_id', %s, false)"
+    try:
+        rows(setting, [str(acme.workspace.pk)])
+        with globex.scope:
+            assert rows("SELECT name FROM fleet_project") == ["globex"]
+        for kind in ("person", "platform"):
+            with SCOPES[kind](globex):
+                assert rows("SELECT workspaces.active_id()") == [None]
+    finally:
+        rows(setting, [""])
 
 
 def plan(sql: str) -> str:

@@ -24,7 +24,7 @@ from agenhood.fleet.models import Project
 from tests import postgres
 from tests.factories import MembershipFactory, ProjectFactory, WorkspaceFactory
 from tests.isolation.pgbouncer import PROGRAM, PgBouncer
-from tests.isolation.sql import rows
+from tests.isolation.sql import rows, run
 from workspaces.models import Membership, Workspace
 from workspaces.provisioning import suspend
 from workspaces.roles import Role
@@ -203,6 +203,24 @@ def test_nothing_of_a_scope_survives_its_transaction(
             consoles[0].run(work)
     consoles[1].run(next_one)
     assert consoles[0].run(lambda: rows(UNTOLD)) == [NOTHING_TOLD]
+
+
+def test_a_cursor_that_one_client_leaves_open_is_closed_by_the_next_ones_scope(
+    workspaces: list[Workspace], consoles: list[Console]
+) -> None:
+    acme, globex, _ = workspaces
+
+    def leave_open() -> None:
+        with workspace_scope(acme.pk):
+            run("DECLARE kept CURSOR WITH HOLD FOR SELECT name FROM fleet_project")
+
+    def next_one() -> list[str]:
+        with workspace_scope(globex.pk):
+            return rows("SELECT name FROM pg_cursors")
+
+    consoles[0].run(leave_open)
+    assert consoles[1].run(lambda: rows("SELECT name FROM pg_cursors")) == ["kept"]
+    assert consoles[1].run(next_one) == []
 
 
 def test_an_exception_in_a_scope_leaves_no_row_and_no_setting(

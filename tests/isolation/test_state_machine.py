@@ -87,7 +87,7 @@ def everybody_may_everything(patch: pytest.MonkeyPatch) -> str:
 
 
 def settings_that_outlive_their_transaction(patch: pytest.MonkeyPatch) -> str:
-    def set_for_good(connection: Any, settings: dict[str, str]) -> None:
+    def set_for_good(connection: Any, settings: dict[str, str], ending: str = "") -> None:
         with connection.cursor() as cursor:
             for name, value in settings.items():
                 cursor.execute("SELECT set_config(%s, %s, false)", [name, value])

@@ -22,6 +22,7 @@ from workspaces.models import Membership, Workspace
 from workspaces.permissions import holds
 from workspaces.roles import Role
 from workspaces.scope import (
+    CLOSE_CURSORS,
     Scope,
     WorkspaceScope,
     _refuse_generators,
@@ -31,6 +32,7 @@ from workspaces.scope import (
 from workspaces.tokens.models import ServiceAccount, Token
 from workspaces.tokens.text import NotASecret, digest_of, workspace_of
 
+ENTER = "SELECT * FROM workspaces.enter_by_token(%s, %s)"
 USE_NOTED_EVERY = timedelta(minutes=1)
 NO_WORKSPACE = UUID(int=0)
 
@@ -113,10 +115,7 @@ class token_scope(_ScopedTransaction):
 
     def _apply(self, connection: BaseDatabaseWrapper) -> Scope:
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT * FROM workspaces.enter_by_token(%s, %s)",
-                [self._workspace_id, self._digest],
-            )
+            cursor.execute(ENTER + CLOSE_CURSORS, [self._workspace_id, self._digest])
             row = cursor.fetchone()
             names = [column.name for column in cursor.description]
         if row is None:
