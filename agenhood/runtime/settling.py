@@ -48,9 +48,14 @@ def refused(words: str) -> str:
 
 
 def _stopped(outcome: Outcome, stop: Stopping) -> tuple[State, str]:
-    """Return the state and its reason. What was done when the worker was asked to end is done."""
+    """Return the state and its reason. What was done when the worker was asked to end is done, and
+    so is what the time ended for only while its files were collected."""
     reason = stop.reason
-    if reason is None or (reason == StopReason.WORKER_ENDS and outcome.state in ENDED):
+    if (
+        reason is None
+        or (reason == StopReason.WORKER_ENDS and outcome.state in ENDED)
+        or (reason == StopReason.TIMED_OUT and outcome.state != State.TIMED_OUT)
+    ):
         return outcome.state, outcome.reason
     states = {
         StopReason.CANCELLED: State.CANCELLED,

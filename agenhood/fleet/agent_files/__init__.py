@@ -5,7 +5,7 @@ without a bottom. Every path from outside goes through the kernel's own `openat2
 link and leaves the directory nowhere. Show names through `agenhood.fleet.hostile`.
 
     listing(agent, "out")              what a folder holds, folders first; "" is the directory
-    walk(agent, "out")                 every file below a folder, with its path
+    walk(agent, "out")                 every file below a folder, with its path, within limits
     with open_file(agent, path) as f   a plain file, for reading; hold it no longer than needed
     store(agent, path, chunks)         write a file, over the one that is there
     remove(agent, path)                a file, or a folder with all that is in it; "" empties it

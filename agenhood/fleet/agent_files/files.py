@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,10 +21,15 @@ from agenhood.fleet.agent_files.beneath import (
 )
 from agenhood.fleet.agent_files.place import Place, Usage
 from agenhood.fleet.agent_files.refusal import FileRefused
-from agenhood.fleet.agent_files.tree import measure, remove_all
+from agenhood.fleet.agent_files.tree import measure, remove_all, taken
 from agenhood.fleet.models import Agent
 
 MOST_ENTRIES = 10_000  # that a listing reads of one folder
+# Of a walk, which whoever made the folders may have made to last for ever.
+MOST_WALKED = 20_000  # entries, folders among them
+DEEPEST = 100  # folders within each other
+WALK_SECONDS = 5.0
+MOST_MEASURED = 100_000  # entries, where no disk says what they take
 PLAIN_FILE = os.O_RDONLY | os.O_NONBLOCK  # a pipe must not make whoever opens it wait
 
 Kind = Literal["folder", "file", "link", "other"]
@@ -46,32 +52,58 @@ def listing(agent: Agent | Place, path: str = "") -> list[Entry]:
     Raises FileRefused.
     """
     with _used(agent) as directory, in_words(), folder_beneath(directory, path) as folder:
-        return _entries(folder)
+        return _entries(folder, MOST_ENTRIES)
 
 
-def walk(agent: Agent | Place, path: str = "") -> Iterator[tuple[str, Entry]]:
-    """Yield each plain file below a folder with its path from the agent's directory.
+def walk(agent: Agent | Place, path: str = "") -> "Walk":
+    """Return what yields each plain file below a folder with its path from the agent's directory.
 
-    No link is followed; folders that vanish, cannot be read or are too deep are left out. The
-    directory is in use until the iterator is exhausted or closed. Raises FileRefused.
+    No link is followed; folders that vanish, cannot be read or are too deep are left out, and what
+    there is beyond MOST_WALKED entries or WALK_SECONDS. The directory is in use until the iterator
+    is exhausted or closed. Iterating raises FileRefused.
     """
-    with _used(agent) as directory:
-        with in_words(), folder_beneath(directory, path):
-            pass
-        waiting = [path.strip("/")]
+    return Walk(_place(agent), path)
+
+
+class Walk:
+    """A walk through a folder. `is_whole` turns false when something is left out for its size."""
+
+    def __init__(self, place: Place, path: str) -> None:
+        self._place, self._path = place, path
+        self.is_whole = True
+
+    def __iter__(self) -> Iterator[tuple[str, Entry]]:
+        with _used(self._place) as directory:
+            with in_words(), folder_beneath(directory, self._path):
+                pass
+            yield from self._files(directory, self._path.strip("/"))
+
+    def _files(self, directory: int, top: str) -> Iterator[tuple[str, Entry]]:
+        room, end = MOST_WALKED, time.monotonic() + WALK_SECONDS
+        waiting = [(top, 1)]
         while waiting:
-            current = waiting.pop()
+            if room <= 0 or time.monotonic() > end:
+                self.is_whole = False
+                return
+            current, depth = waiting.pop()
+            most = min(room, MOST_ENTRIES)
             try:
                 with folder_beneath(directory, current) as folder:
-                    entries = _entries(folder)
+                    entries = _entries(folder, most)
             except OSError:
                 continue
+            room -= len(entries)
+            if len(entries) == most:
+                self.is_whole = False
             for entry in entries:
                 below = f"{current}/{entry.name}" if current else entry.name
-                if entry.kind == "folder" and len(os.fsencode(below)) < LONGEST_PATH:
-                    waiting.append(below)
-                elif entry.kind == "file":
+                if entry.kind == "file":
                     yield below, entry
+                elif entry.kind == "folder":
+                    if depth < DEEPEST and len(os.fsencode(below)) < LONGEST_PATH:
+                        waiting.append((below, depth + 1))
+                    else:
+                        self.is_whole = False
 
 
 def open_file(agent: Agent | Place, path: str) -> BinaryIO:
@@ -100,7 +132,7 @@ def store(agent: Agent | Place, path: str, chunks: Iterable[bytes]) -> int:
     if not name:
         raise FileRefused("This name is not allowed.")
     with place.use() as usage, in_words(), _Directory(usage) as directory:
-        room = None if usage.is_limited else place.disk_mb * 2**20 - measure(directory).size
+        room = None if usage.is_limited else place.disk_mb * 2**20 - _taken(usage, directory)
         _make_folders(directory, folders, usage.uid)
         with folder_beneath(directory, "/".join(folders)) as folder:
             new = f".{token_hex(8)}.upload"
@@ -131,8 +163,14 @@ def remove(agent: Agent | Place, path: str) -> None:
 
 def usage(agent: Agent | Place) -> int:
     """Return how many bytes of its disk the agent's directory takes. Raises FileRefused."""
-    with _used(agent) as directory, in_words():
-        return measure(directory).size
+    with _place(agent).use() as usage, in_words(), _Directory(usage) as directory:
+        return _taken(usage, directory)
+
+
+def _taken(usage: Usage, directory: int) -> int:
+    if usage.is_limited:
+        return taken(directory)
+    return measure(directory, MOST_MEASURED).size
 
 
 def _parts(path: str) -> tuple[list[str], str]:
@@ -184,13 +222,13 @@ class _UsedFile(io.FileIO):
         self._usage.close()
 
 
-def _entries(folder: int) -> list[Entry]:
+def _entries(folder: int, most: int) -> list[Entry]:
     entries = []
     with os.scandir(folder) as found:
         for item in found:
             with suppress(FileNotFoundError):  # it vanished meanwhile
                 entries.append(_entry(item.name, item.stat(follow_symlinks=False)))
-            if len(entries) == MOST_ENTRIES:
+            if len(entries) == most:
                 break
     return sorted(entries, key=lambda entry: (entry.kind != "folder", entry.name))
 

@@ -7,6 +7,7 @@ import pytest
 
 from agenhood.fleet import agent_files
 from agenhood.fleet.agent_files import FileRefused, files, tree
+from tests.fleet.agent_files.conftest import as_root
 
 
 def names(directory):
@@ -227,6 +228,29 @@ def test_files_are_found_and_links_are_not_followed(place, directory):
     assert [path for path, _ in agent_files.walk(place, "folder")] == ["folder/deep/note.txt"]
     with pytest.raises(FileRefused):
         list(agent_files.walk(place, "up"))
+
+
+BOUNDS = {"MOST_WALKED": 10, "MOST_ENTRIES": 3, "DEEPEST": 2, "WALK_SECONDS": -1.0}
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_a_walk_has_an_end_and_says_so(place, directory, monkeypatch, bound):
+    for number in range(4):
+        (directory / f"out/{number}/deep").mkdir(parents=True)
+        (directory / f"out/{number}/deep/file").touch()
+    whole = agent_files.walk(place, "out")
+    assert (len(list(whole)), whole.is_whole) == (4, True)
+    monkeypatch.setattr(files, bound, BOUNDS[bound])
+    cut = agent_files.walk(place, "out")
+    assert len(list(cut)) < 4
+    assert not cut.is_whole
+
+
+@as_root
+def test_how_full_a_disk_is_needs_no_look_at_each_file(place, directory, monkeypatch):
+    (directory / "file").write_bytes(b"x" * 1_000_000)
+    monkeypatch.setattr(tree, "open_beneath", None)
+    assert 1_000_000 <= agent_files.usage(place) < 1_200_000
 
 
 def test_a_folder_of_many_files_is_listed_up_to_a_number(place, directory, monkeypatch):

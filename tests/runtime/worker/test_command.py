@@ -4,7 +4,9 @@ import json
 import shlex
 
 from agenhood.fleet.actions import artifact as artifacts
+from agenhood.fleet.agent_files import files
 from agenhood.fleet.models import AgentSecret, Event, Task
+from agenhood.runtime import artifacts as collecting
 from tests.workers.run import jobs, work_off
 from workspaces.secrets import seal
 
@@ -117,6 +119,28 @@ def test_files_in_out_become_artifacts(crew):
     assert [(event.data["path"], event.data["change"]) for event in changes] == [
         ("out/two.txt", "stored")
     ]
+
+
+def test_files_are_kept_up_to_the_size_of_the_agents_disk(crew, monkeypatch, settings):
+    """Though they take nothing of it."""
+    settings.ARTIFACT_MAX_BYTES = 10**6
+    monkeypatch.setattr(collecting, "MB", 2**10)
+    crew.set_agent(disk_mb=16)
+    task = crew.ask("truncate -s 12K out/a out/b; truncate -s 2M out/c; echo x > out/d")
+    work_off()
+    assert {path: kept.size for path, kept in crew.artifacts(task).items()} == {"a": 12288, "d": 2}
+    assert [event.text for event in crew.events(task, Kind.ERROR)] == [
+        "b is not kept. A task's files may have 16 MB together, as its agent's disk.",
+        "c is not kept. It is larger than 1 MB.",
+    ]
+
+
+def test_that_not_all_files_were_looked_at_is_said(crew, monkeypatch):
+    monkeypatch.setattr(files, "DEEPEST", 2)
+    task = crew.ask("mkdir -p out/deep/deeper; echo x > out/deep/deeper/x; echo x > out/x")
+    work_off()
+    assert set(crew.artifacts(task)) == {"x"}
+    assert "too much in out/" in crew.events(task, Kind.ERROR)[0].text
 
 
 def test_what_a_secret_looks_like_is_in_no_event_answer_or_artifact(crew):

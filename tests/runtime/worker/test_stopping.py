@@ -8,6 +8,8 @@ import pytest
 from agenhood.fleet import queue
 from agenhood.fleet.actions import task as tasks
 from agenhood.fleet.models import Event, Task
+from agenhood.runtime.drivers import command
+from agenhood.runtime.run import StopReason
 from tests.factories import MembershipFactory
 from tests.postgres import superuser
 from tests.workers.run import until, work_off, worker
@@ -97,6 +99,35 @@ def test_a_run_that_takes_too_long_is_timed_out(crew):
         "It took longer than 1 seconds.",
     )
     assert "told" in crew.said(task)
+
+
+ENDINGS = {
+    StopReason.TIMED_OUT: (State.SUCCEEDED, {"x"}, []),
+    StopReason.CANCELLED: (
+        State.CANCELLED,
+        set(),
+        ["It was stopped, or took too long: not all files are kept."],
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", ENDINGS)
+def test_a_run_that_is_stopped_while_its_files_are_collected(crew, monkeypatch, reason):
+    """What has ended in time stays so; a stop by force leaves its files."""
+    state, files, words = ENDINGS[reason]
+
+    def run_and_stop(run):
+        outcome = really(run)
+        run.stop.because(reason, "late", by_force=True)
+        return outcome
+
+    really = command.run
+    monkeypatch.setattr(command, "run", run_and_stop)
+    task = crew.ask("echo x > out/x")
+    work_off()
+    assert crew.state(task) == state
+    assert set(crew.artifacts(task)) == files
+    assert [event.text for event in crew.events(task, Event.Kind.ERROR)] == words
 
 
 def test_a_run_over_a_limit_of_its_workspace_is_stopped(crew):
