@@ -40,6 +40,7 @@ LARGEST_BATCH = 1000
 MOST_WAITING = 5000  # events that are not stored yet: from here on, whoever notes one waits
 LOOK_SECONDS = 0.5
 PIECE = 8000  # characters of a stream in one event
+MODEL = 100  # characters of a model's name
 NOT_KEPT = "An event could not be kept."
 
 Used = tuple[int, int, int]  # input tokens, output tokens, micros
@@ -104,6 +105,9 @@ class EventRecorder:
         }
         used = (input_tokens, output_tokens, cost_micros)
         self._note(_Noted(timezone.now(), Event.Kind.USAGE, "", data, used=used))
+
+    def cut(self, text: str, at: int) -> tuple[str, str]:
+        return self._scrubber.cut(text, at)
 
     def flush(self) -> None:
         with self._changed:
@@ -198,6 +202,8 @@ class EventRecorder:
             data = self._scrubber.data(noted.data)
         except OF_THE_DATA:
             return _not_kept(noted.at)
+        if noted.used:  # a name that a program may have given
+            data["model"] = data["model"][:MODEL]
         return NewEvent(noted.kind, self._scrubber.text(noted.text), data, noted.at, _new_id())
 
     def _held_back(self) -> list[Ready]:

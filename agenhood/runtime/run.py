@@ -48,6 +48,11 @@ class Recorder(Protocol):
     def usage(self, model: str, *, input_tokens: int, output_tokens: int, cost_micros: int) -> None:
         """Add what a request to a model took to the task's totals."""
 
+    def cut(self, text: str, at: int) -> tuple[str, str]:
+        """Return what stands before and after a place in a text, both without the secret that the
+        place is in. Whoever shortens a text that is stored, cuts it so. To find a secret of which
+        only a part is there, `scrub.PIECE` characters beyond the place are enough."""
+
     def flush(self) -> None:
         """Return when everything noted so far is stored."""
 

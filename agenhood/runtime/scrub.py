@@ -72,6 +72,19 @@ class Scrubber:
             return text.replace("\0", "")
         return self._written(data, len(data), None)[0]
 
+    def cut(self, text: str, at: int) -> tuple[str, str]:
+        """Return what stands before and after a place in a text, not scrubbed, both without the
+        secret that the place is in: a part of one nobody would find any more."""
+        before, data = _bytes(text[:at]), _bytes(text)
+        place = len(before)
+        for start, end in self._spans(data):
+            if start < place < end:
+                before, data = data[:start], data[end:]
+                break
+        else:
+            data = data[place:]
+        return before.decode(errors="surrogatepass"), data.decode(errors="surrogatepass")
+
     def data(self, value: Any) -> Any:
         """Return a copy of JSON data, its keys and values scrubbed."""
         root = [value]

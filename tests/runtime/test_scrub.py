@@ -57,6 +57,18 @@ def _small(quoted: str) -> str:
     return "%".join([parts[0], *(part[:2].lower() + part[2:] for part in parts[1:])])
 
 
+def test_a_cut_through_a_secret_leaves_nothing_of_it():
+    text = f"ab{KEY}yz\0 {TOKEN}"
+    scrubber = Scrubber([TOKEN, KEY])
+    whole = scrubber.text(text)
+    for at in range(len(text) + 1):
+        before, after = scrubber.cut(text, at)
+        shown = scrubber.text(before) + scrubber.text(after)
+        assert shown == whole or whole.replace(MARK, "", 1) == shown or whole[: -len(MARK)] == shown
+    assert scrubber.cut(f"ab{TOKEN}yz", 9) == ("ab", "yz")
+    assert scrubber.cut("abc", 1) == ("a", "bc")
+
+
 # Characters of secrets, and characters that no form of them has.
 SECRETS = st.text(string.ascii_letters + string.digits + " +/=%\\\"'&<>.:-_é€🦅", min_size=6).map(
     str.strip

@@ -22,6 +22,7 @@ import json
 from typing import Any
 
 from agenhood.fleet.models import Event, Task
+from agenhood.runtime import scrub
 from agenhood.runtime.run import Outcome, Run, StopReason
 from agenhood.runtime.sandbox import Finished, SandboxError
 
@@ -103,7 +104,9 @@ class _Written:
         self._line = ""  # of stdout, not ended yet, that may become an event
         self._is_inside = False  # a line of stdout that has begun as output
         self._message = ""
-        self._said = ""  # the end of what was written on stdout
+        # The end of what was written on stdout, and a little before it by which a secret is found
+        # where the answer begins.
+        self._said = ""
 
     def take(self, stream: str, piece: bytes) -> None:
         text = self._decoders[stream].decode(piece)
@@ -122,7 +125,10 @@ class _Written:
                 self._run.record.output(stream, text)
 
     def answer(self) -> str:
-        return self._message or self._said.strip()
+        if self._message:
+            return self._message
+        beyond = max(len(self._said) - LONGEST_ANSWER, 0)
+        return self._run.record.cut(self._said, beyond)[1].strip()
 
     def _lines(self, text: str) -> None:
         """Take what came on stdout: whole lines that are events, and all else as it comes."""
@@ -154,12 +160,13 @@ class _Written:
     def _output(self, text: str) -> None:
         if text:
             self._run.record.output("stdout", text)
-            self._said = (self._said + text)[-LONGEST_ANSWER:]
+            kept = LONGEST_ANSWER + scrub.PIECE
+            self._said = (self._said + text.replace("\0", ""))[-kept:]
 
     def _note(self, kind: Event.Kind, text: str, data: dict[str, Any]) -> None:
         if kind == Event.Kind.USAGE:
             self._run.record.usage(
-                data.get("model", "")[:100],
+                data.get("model", ""),
                 input_tokens=max(data.get("input_tokens", 0), 0),
                 output_tokens=max(data.get("output_tokens", 0), 0),
                 cost_micros=max(data.get("cost_micros", 0), 0),

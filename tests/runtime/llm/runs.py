@@ -9,6 +9,7 @@ from uuid import uuid4
 from agenhood.fleet.models import Event
 from agenhood.runtime.run import Limits, Provider, Run, StopReason
 from agenhood.runtime.sandbox import Finished
+from agenhood.runtime.scrub import Scrubber
 
 KEY = "sk-ant-0123456789-the-provider-key"
 LIMITS = Limits(
@@ -35,6 +36,7 @@ class Record:
     events: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     outputs: list[tuple[str, str]] = field(default_factory=list)
     usages: list[tuple[int, int, int]] = field(default_factory=list)
+    scrubber: Scrubber = field(default_factory=lambda: Scrubber([]))
 
     def event(self, kind: Event.Kind, text: str = "", **data: Any) -> None:
         self.events.append((str(kind), text, data))
@@ -44,6 +46,9 @@ class Record:
 
     def usage(self, model: str, *, input_tokens: int, output_tokens: int, cost_micros: int) -> None:
         self.usages.append((input_tokens, output_tokens, cost_micros))
+
+    def cut(self, text: str, at: int) -> tuple[str, str]:
+        return self.scrubber.cut(text, at)
 
     def flush(self) -> None:
         pass

@@ -126,10 +126,9 @@ def test_reading_in_parts(directory: Path) -> None:
     (directory / "binary").write_bytes(b"\x00\xff\xfe")
     (directory / "empty").write_text("")
 
-    assert read(directory, "f", first_line=3, lines=2)["text"] == (
-        "line 3\nline 4\n\n[Lines 3 to 4 of 5000.]"
-    )
-    assert "[Lines 1 to 2000 of 5000.]" in read(directory, "f")["text"]
+    some = read(directory, "f", first_line=3, lines=2)
+    assert (some["text"], some["note"]) == ("line 3\nline 4\n", "\n[Lines 3 to 4 of 5000.]")
+    assert "[Lines 1 to 2000 of 5000.]" in read(directory, "f")["note"]
     assert read(directory, "f", first_line=6000)["error"] == "the file has only 5000 lines"
     assert "no UTF-8 text (3 bytes)" in read(directory, "binary")["error"]
     assert read(directory, "empty")["text"] == "[The file is empty.]"

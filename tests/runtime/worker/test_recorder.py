@@ -130,6 +130,14 @@ def test_usage_adds_up(crew, task, recorder):
     assert (used.input_tokens, used.output_tokens, used.cost_micros) == (30, 6, 15)
 
 
+def test_the_name_of_a_model_is_scrubbed_before_it_is_cut(crew, task, recorder):
+    with recorder:
+        name = "m" * 90 + "hidden-0123456789" + "n" * 50
+        recorder.usage(name, input_tokens=1, output_tokens=1, cost_micros=1)
+    (used,) = crew.events(task, Event.Kind.USAGE)
+    assert used.data["model"] == "m" * 90 + "[secret]nn"
+
+
 def test_a_secret_that_comes_in_pieces_is_found(crew, task, recorder):
     with recorder:
         for piece in ("a hid", "den-01", "23456789 b", " hidd"):

@@ -74,7 +74,8 @@ class Asker:
             try:
                 return await self._unless_stopped(self._answer(messages))
             except ModelAPIError as error:
-                failed = failure(error, key=self.run.provider.key if self.run.provider else "")
+                key = self.run.provider.key if self.run.provider else ""
+                failed = failure(error, key=key, cut=self.run.record.cut)
             except STUMBLED:
                 failed = NONSENSE
             # Not all who were told to wait should come back at the same moment.

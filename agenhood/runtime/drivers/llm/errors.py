@@ -4,7 +4,7 @@ The words hold neither the key nor the address, which not everybody who reads th
 of the provider's own words only a line where that helps.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pydantic_ai.exceptions import (
@@ -35,10 +35,12 @@ class Failure:
     retry_after: float = 0
 
 
-def failure(error: ModelAPIError, *, key: str) -> Failure:
-    """Read what the model's library raised."""
+def failure(
+    error: ModelAPIError, *, key: str, cut: Callable[[str, int], tuple[str, str]]
+) -> Failure:
+    """Read what the model's library raised. `cut` is a recorder's."""
     status = f" (HTTP {error.status_code})" if isinstance(error, ModelHTTPError) else ""
-    said = _said(error, key)
+    said = _said(error, key, cut)
     if isinstance(error, ModelAuthenticationError):
         return _lasting(
             f"The provider does not accept the agent's credential{status}: it may be wrong, expired"
@@ -73,7 +75,7 @@ def _lasting(words: str) -> Failure:
     return Failure(words, is_passing=False)
 
 
-def _said(error: ModelAPIError, key: str) -> str:
+def _said(error: ModelAPIError, key: str, cut: Callable[[str, int], tuple[str, str]]) -> str:
     """Return the provider's own words as " It says: …", or "" where it has none of the usual
     form: a page of some other server is nobody's message."""
     body = error.body
@@ -85,4 +87,4 @@ def _said(error: ModelAPIError, key: str) -> str:
     line = one_line(plain(message))
     if key:
         line = line.replace(key, "[key]")
-    return f" It says: {line[:PROVIDER_CHARACTERS]}" if line else ""
+    return f" It says: {cut(line, PROVIDER_CHARACTERS)[0]}" if line else ""

@@ -19,6 +19,8 @@ from typing import Any
 MOST_BYTES = 20_000_000  # of a file that is read
 MOST_LINES = 2_000
 MOST_CHARACTERS = 30_000
+# Of a line that is cut; the worker cuts them off, and finds a secret by them: its scrub.PIECE.
+BEYOND = 200
 MOST_ENTRIES = 1_000
 HIDDEN = {".git", "node_modules", "__pycache__", ".venv"}  # not looked into when listing all
 
@@ -92,12 +94,14 @@ def read_file(path: str, first_line: int, lines: int) -> dict[str, Any]:
         characters += len(line)
         if characters > MOST_CHARACTERS and shown:
             break
-        shown.append(line[:MOST_CHARACTERS])
+        shown.append(line[: MOST_CHARACTERS + BEYOND])
     end = begin + len(shown)
-    text = "".join(shown) or "[The file is empty.]"
+    answer: dict[str, Any] = {"text": "".join(shown) or "[The file is empty.]"}
+    # Then it is one line that is shown.
+    answer["is_cut"] = len(answer["text"]) == MOST_CHARACTERS + BEYOND
     if begin or end < len(found):
-        text += f"\n[Lines {first_line} to {end} of {len(found)}.]"
-    return {"text": text}
+        answer["note"] = f"\n[Lines {first_line} to {end} of {len(found)}.]"
+    return answer
 
 
 def write_file(path: str, content: str) -> dict[str, Any]:

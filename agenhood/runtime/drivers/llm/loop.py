@@ -38,6 +38,7 @@ PLACE = (
     "Your tools work in a directory of your own inside a sandbox. It is kept between tasks."
     " Results that people are to have as files belong into its folder out/."
 )
+COMPLAINT_CHARACTERS = 1000  # of what is wrong with a call
 REPAIR = {"repair": "output"}
 STOPPED = {
     StopReason.CANCELLED: (Task.State.CANCELLED, ""),
@@ -224,7 +225,8 @@ class Loop:
         try:
             call = tools.read(part, self.tools)
         except tools.WrongArguments as error:
-            return tools.Result(str(error), is_error=True), False, 0.0
+            words = self.run.record.cut(str(error), COMPLAINT_CHARACTERS)[0]
+            return tools.Result(words, is_error=True), False, 0.0
         if self.run.tools[call.tool.name]:
             decision = next(one for one in self.run.decisions if one.call == call.id)
             if not decision.is_allowed:
@@ -245,7 +247,10 @@ class Loop:
         if self.run.output_schema is None:
             return self.outcome(Task.State.SUCCEEDED)
         answer = schema.document(answer)
-        found = schema.errors(self.run.output_schema, answer)
+        found = [
+            self.run.record.cut(words, schema.ERROR_CHARACTERS)[0]
+            for words in schema.errors(self.run.output_schema, answer)
+        ]
         if not found:
             return self.outcome(Task.State.SUCCEEDED, output=answer)
         repairs = sum(_is_repair(message) for message in self.messages)

@@ -3,6 +3,7 @@
 PostgreSQL has no NUL, and UTF-8 no halves of surrogate pairs; both come out of JSON.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -21,10 +22,17 @@ def plain_data(value: Any) -> Any:
     return value
 
 
-def shortened(text: str, most: int) -> str:
-    """Return the text, or its beginning and end with a word on how much is left out between."""
+def _cut(text: str, at: int) -> tuple[str, str]:
+    return text[:at], text[at:]
+
+
+def shortened(text: str, most: int, cut: Callable[[str, int], tuple[str, str]] = _cut) -> str:
+    """Return the text, or its beginning and end with a word on how much is left out between.
+
+    `cut` is a recorder's where the text has not been scrubbed yet.
+    """
     if len(text) <= most:
         return text
-    head, tail = text[: most * 2 // 3], text[-most // 3 :]
+    head, tail = cut(text, most * 2 // 3)[0], cut(text, len(text) - most // 3)[1]
     left_out = len(text) - len(head) - len(tail)
     return f"{head}\n[… {left_out:,} characters left out …]\n{tail}"

@@ -12,6 +12,7 @@ from agenhood.runtime.drivers.llm.failures import Ended
 
 REPAIRS = 2
 SECONDS = 10
+ERROR_CHARACTERS = 300  # that are told of one
 CHECKER = Path(__file__).with_name("check_schema.py")
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_ai.messages import ToolCallPart
 from pydantic_ai.tools import ToolDefinition
 
+from agenhood.runtime import scrub
 from agenhood.runtime.drivers.llm.plain import plain, plain_data, shortened
 from agenhood.runtime.run import Run
 from agenhood.runtime.sandbox import Finished
@@ -143,7 +144,7 @@ def read(part: ToolCallPart, tools: list[Tool]) -> Call:
             f"{'.'.join(map(str, problem['loc'])) or 'arguments'}: {problem['msg']}"
             for problem in error.errors(include_input=False, include_url=False)
         )
-        raise WrongArguments(f"These are no arguments for it: {problems[:1000]}") from None
+        raise WrongArguments(f"These are no arguments for it: {problems}") from None
     values = arguments.model_dump()
     if plain_data(values) != values:
         raise WrongArguments("There is a NUL character in them, which no tool takes.")
@@ -176,7 +177,8 @@ def _program(run: Run, command: list[str], call: Call) -> Result:
         most_output=MOST_OUTPUT,
     )
     output.end()
-    lines = [shortened(output.text, RESULT_CHARACTERS) or "[It printed nothing.]"]
+    text = shortened(output.text, RESULT_CHARACTERS, run.record.cut)
+    lines = [text or "[It printed nothing.]"]
     lines.append(_ending(run, finished))
     return Result("\n".join(lines), exit_code=finished.exit_code)
 
@@ -204,7 +206,11 @@ def _file(run: Run, call: Call) -> Result:
         if "error" in answer:
             return Result(f"It was not done: {plain(str(answer['error']))}.", is_error=True)
         changes = [(str(path), str(change)) for path, change in answer.get("changes", [])]
-        return Result(shortened(plain(str(answer["text"])), 2 * RESULT_CHARACTERS), changes=changes)
+        text = plain(str(answer["text"]))
+        if answer.get("is_cut"):
+            text = run.record.cut(text, len(text) - scrub.PIECE)[0]
+        text = shortened(text, 2 * RESULT_CHARACTERS, run.record.cut)
+        return Result(text + plain(str(answer.get("note", ""))), changes=changes)
     except (ValueError, TypeError, KeyError):
         return Result(f"It was not done.\n{_ending(run, finished)}", is_error=True)
 
