@@ -206,6 +206,14 @@ ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
+# Of an account strictly, of an address generously: docs/signing-in.md. The first that is reached
+# ends the counting, so that whoever is locked out does not use up what an office shares.
+ACCOUNT_RATE_LIMITS = {
+    "login": "300/m/ip",
+    "login_failed": "5/5m/key,50/5m/ip",  # `key` is an account at an address: accounts/adapter.py
+    "login_failed_anywhere": "100/h/key",  # of an account
+}
+MFA_RATE_LIMITS = {"webauthn_login": "60/m/ip"}
 # Behind how many proxies of ours the console stands: their X-Forwarded-For is believed.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("AGENHOOD_TRUSTED_PROXIES", 0)
 

@@ -1,6 +1,8 @@
 import re
 
 import pytest
+from allauth.account.adapter import get_adapter
+from django.core.exceptions import ValidationError
 from django.test import Client
 
 from accounts.models import User
@@ -14,8 +16,9 @@ WRONG = "wrong horse battery"
 FRAGMENT = {"HX-Request": "true"}
 
 
-def sign_in(client, email, password=PASSWORD, **fields):
-    return client.post(SIGN_IN, {"login": email, "password": password, **fields})
+def sign_in(client, email, password=PASSWORD, *, address="127.0.0.1", **fields):
+    typed = {"login": email, "password": password, **fields}
+    return client.post(SIGN_IN, typed, REMOTE_ADDR=address)
 
 
 def is_signed_in(client):
@@ -130,8 +133,51 @@ def test_password_guesses_at_one_account_are_limited(client, person):
     assert "Too many failed login attempts. Try again later." in response.text
 
 
-def test_sign_ins_from_one_address_are_limited(client, person):
-    tries = {sign_in(client, "", "").status_code for _ in range(30)}
+def test_a_colleagues_failures_lock_out_nobody_else_at_the_address(client, person):
+    colleague = UserFactory(password=PASSWORD)
+    for _ in range(35):
+        sign_in(client, colleague.email, WRONG)
+
+    assert "Too many failed" in sign_in(client, colleague.email).text
+    assert sign_in(client, person.email).status_code == 302
+    assert is_signed_in(client)
+
+
+def test_failures_elsewhere_do_not_lock_a_person_out(client, person):
+    for _ in range(6):
+        sign_in(client, person.email, WRONG, address="192.0.2.1")
+
+    assert sign_in(client, person.email).status_code == 302
+
+
+def test_password_guesses_from_many_addresses_are_limited(client, person, settings):
+    limits = settings.ACCOUNT_RATE_LIMITS
+    few = limits["login_failed_anywhere"].replace("100/", "3/")
+    settings.ACCOUNT_RATE_LIMITS = limits | {"login_failed_anywhere": few}
+    for number in range(3):  # that person's own successes between do not count
+        assert sign_in(Client(), person.email).status_code == 302
+        sign_in(client, person.email, WRONG, address=f"192.0.2.{number}")
+
+    response = sign_in(client, person.email)
+
+    assert "Too many failed login attempts. Try again later." in response.text
+
+
+def test_password_guesses_at_many_accounts_from_one_address_are_limited(rf, db):
+    def guess(number):
+        get_adapter().pre_authenticate(rf.post(SIGN_IN), email=f"{number}@example.test")
+
+    for number in range(50):
+        guess(number)
+
+    with pytest.raises(ValidationError, match="Too many failed"):
+        guess(50)
+
+
+def test_sign_ins_from_one_address_are_limited(client, person, settings):
+    few = settings.ACCOUNT_RATE_LIMITS["login"].replace("300/", "3/")
+    settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"login": few}
+    tries = {sign_in(client, "", "").status_code for _ in range(3)}
 
     response = sign_in(client, person.email)
 

@@ -319,8 +319,10 @@ def test_it_leads_to_no_other_site(client, person, provider):
     assert go(client, next="https://evil.example/")["Location"] == "/"
 
 
-def test_starts_from_one_address_are_limited(client, db, provider):
-    answers = {client.post(START).status_code for _ in range(30)}
+def test_starts_from_one_address_are_limited(client, db, provider, settings):
+    few = settings.ACCOUNT_RATE_LIMITS["login"].replace("300/", "3/")
+    settings.ACCOUNT_RATE_LIMITS = {"login": few}
+    answers = {client.post(START).status_code for _ in range(3)}
 
     assert answers == {200}
     assert client.post(START).status_code == 429
