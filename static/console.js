@@ -56,7 +56,7 @@
   // to the heading; `data-done` or `data-announce` is read out. Searching (GET) leaves the focus.
   document.addEventListener("htmx:afterSettle", ({ detail }) => {
     const swapped = detail.elt;
-    if (enterWaits && swapped.matches(".picker-list")) return openFirst();
+    if (keyWaits && swapped.matches(".picker-list") && isOfTyped(swapped)) return useFirst();
     if (detail.requestConfig?.verb === "get") return;
     const asked = detail.requestConfig.elt.dataset;
     const invalid = find("[aria-invalid=true]", swapped);
@@ -222,7 +222,7 @@
   const button = find("#picker-button");
   const panel = find("#picker-panel");
   const isOpen = () => Boolean(panel) && !panel.hidden;
-  let enterWaits = false; // Enter was pressed before the list for the typed text had arrived
+  let keyWaits = ""; // Enter or ArrowDown, pressed before the list for the typed text had arrived
 
   function openPicker() {
     panel.hidden = false;
@@ -237,7 +237,7 @@
     panel.hidden = true;
     panel.replaceChildren(); // the list is asked for anew each time: it may have changed
     button.setAttribute("aria-expanded", "false");
-    enterWaits = false;
+    keyWaits = "";
     if (refocus) button.focus();
   }
 
@@ -264,10 +264,22 @@
 
   const listOf = (field) => field.closest("form").parentElement.querySelector(".picker-list");
 
-  function openFirst() {
-    enterWaits = false;
-    find(".picker-list a.picker-row")?.click();
+  const isOfTyped = (list) => list.dataset.query === find("#picker-filter").value.trim();
+
+  function useFirst() {
+    const row = find(".picker-list a.picker-row");
+    if (keyWaits === "Enter") row?.click();
+    else row?.focus();
+    keyWaits = "";
   }
+
+  // Another list comes while a row has the focus: to its first row, instead of nowhere.
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+    if (target.matches(".picker-list") && target.contains(document.activeElement)) keyWaits = "ArrowDown";
+  });
+  document.addEventListener("input", ({ target }) => {
+    if (target.id === "picker-filter") keyWaits = ""; // who types on has not chosen yet
+  });
 
   // The same keys in the header's panel and on the page of workspaces.
   document.addEventListener("keydown", (event) => {
@@ -282,10 +294,10 @@
     const rows = all("a.picker-row", listOf(filter));
     const at = rows.indexOf(row);
     const moves = { ArrowDown: at + 1, ArrowUp: inFilter ? rows.length - 1 : at - 1, Home: 0, End: rows.length - 1 };
-    if (event.key === "Enter" && inFilter) {
+    if (inFilter && ["Enter", "ArrowDown"].includes(event.key)) {
       event.preventDefault();
-      if (filter.value.trim() === listOf(filter).dataset.query) return rows[0]?.click();
-      enterWaits = true;
+      keyWaits = event.key;
+      if (isOfTyped(listOf(filter))) return useFirst();
       htmx.trigger(filter, "search");
     } else if (event.key in moves) {
       if (inFilter && filter.value && (event.key === "Home" || event.key === "End")) return; // the caret's keys

@@ -144,6 +144,24 @@ def test_enter_before_the_list_has_arrived_opens_what_was_typed(browse, olive):
     expect(page).to_have_url(re.compile("/w/globex/$"))
 
 
+def test_arrow_down_before_the_list_has_arrived_goes_to_what_was_typed(browse, olive):
+    page = browse(olive, "/w/acme/")
+    open_picker(page)
+    expect(panel(page).get_by_role("link")).to_have_count(3)
+
+    page.keyboard.type("globex")
+    page.keyboard.press("ArrowDown")
+
+    expect(panel(page).get_by_role("link")).to_have_text([re.compile("Globex")])
+    expect(panel(page).get_by_role("link", name="Globex")).to_be_focused()
+    with page.expect_response("**/workspaces/**"):  # as one that was on its way still
+        page.evaluate("htmx.trigger('#picker-filter', 'search')")
+    page.wait_for_function("!document.querySelector('[aria-busy], .htmx-settling')")
+    expect(panel(page).get_by_role("link", name="Globex")).to_be_focused()
+    page.keyboard.type("x")
+    expect(picker_filter(page)).to_have_value("globexx")
+
+
 def test_nothing_found_offers_to_clear_the_filter(browse, olive):
     page = browse(olive, "/w/acme/")
     open_picker(page)
