@@ -209,6 +209,30 @@ def test_a_workspace_set_for_the_session_is_not_the_next_scopes(committed_sides:
         rows(setting, [""])
 
 
+def test_what_a_session_may_keep_shows_nothing(committed_sides: Sides) -> None:
+    """Vector 67: nothing temporary is made, and a prepared statement asks row security again."""
+    with committed_sides.acme.scope:
+        for temporary in (
+            "CREATE TEMP TABLE kept (name text)",
+            "CREATE FUNCTION pg_temp.kept() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE TEMP VIEW kept AS SELECT name FROM fleet_project",
+        ):
+            with refused(ProgrammingError, "permission denied"):
+                run(temporary)
+        run("PREPARE kept AS SELECT name FROM fleet_project")
+        for _ in range(7):  # from the sixth time on its plan may be kept
+            assert rows("EXECUTE kept") == ["acme"]
+    try:
+        with committed_sides.globex.scope:
+            assert rows("EXECUTE kept") == ["globex"]
+        with platform_scope("test"), refused(ProgrammingError, "permission denied"):
+            rows("EXECUTE kept")
+        with pytest.raises(ProgrammingError, match="no active workspace"):
+            rows("EXECUTE kept")
+    finally:
+        run("DEALLOCATE kept")
+
+
 def plan(sql: str) -> str:
     return "\n".join(rows(f"EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) {sql}"))
 
