@@ -1,10 +1,11 @@
 """The workspace picker in the header, as somebody with several workspaces uses it."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.rows import member
 from tests.factories import ProjectFactory, UserFactory
@@ -153,13 +154,63 @@ def test_arrow_down_before_the_list_has_arrived_goes_to_what_was_typed(browse, o
     page.keyboard.press("ArrowDown")
 
     expect(panel(page).get_by_role("link")).to_have_text([re.compile("Globex")])
-    expect(panel(page).get_by_role("link", name="Globex")).to_be_focused()
-    with page.expect_response("**/workspaces/**"):  # as one that was on its way still
-        page.evaluate("htmx.trigger('#picker-filter', 'search')")
-    page.wait_for_function("!document.querySelector('[aria-busy], .htmx-settling')")
-    expect(panel(page).get_by_role("link", name="Globex")).to_be_focused()
+    globex = panel(page).get_by_role("link", name="Globex")
+    expect(globex).to_be_focused()
+    globex.evaluate("row => { row.id = 'replaced'; htmx.trigger('#picker-filter', 'search'); }")
+    expect(page.locator("#replaced")).to_have_count(0)  # by an answer that was on its way still
+    expect(globex).to_be_focused()
     page.keyboard.type("x")
     expect(picker_filter(page)).to_have_value("globexx")
+
+
+def test_arrow_down_and_enter_at_once_open_what_was_typed(browse, olive):
+    page = browse(olive, "/w/initech/")
+    open_picker(page)
+    expect(panel(page).get_by_role("link")).to_have_count(3)
+
+    page.keyboard.type("globex")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+
+    expect(page).to_have_url(re.compile("/w/globex/$"))
+
+
+def while_waiting_for_an_answer(page: Page, does: Callable[[], None]) -> None:
+    """Type "e" into the picker, and do something before its answer comes."""
+    open_picker(page)
+    expect(panel(page).get_by_role("link")).to_have_count(3)
+
+    def answer_late(route: Route) -> None:
+        does()
+        route.continue_()
+
+    page.route(re.compile("[?&]q=e(&|$)"), answer_late, times=1)
+    picker_filter(page).fill("e")
+
+
+def test_a_key_waits_for_the_answer_to_what_was_typed_last(browse, olive):
+    page = browse(olive, "/w/initech/")
+
+    def choose():
+        picker_filter(page).fill("globex")
+        page.keyboard.press("Enter")
+
+    while_waiting_for_an_answer(page, choose)
+
+    expect(page).to_have_url(re.compile("/w/globex/$"))
+
+
+def test_who_types_on_after_a_key_has_not_chosen(browse, olive):
+    page = browse(olive, "/w/initech/")
+
+    def hesitate():
+        page.keyboard.press("ArrowDown")
+        picker_filter(page).fill("globex")
+
+    while_waiting_for_an_answer(page, hesitate)
+
+    expect(panel(page).get_by_role("link")).to_have_text([re.compile("Globex")])
+    expect(picker_filter(page)).to_be_focused()
 
 
 def test_nothing_found_offers_to_clear_the_filter(browse, olive):
