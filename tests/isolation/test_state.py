@@ -119,6 +119,7 @@ def test_no_code_caches_across_requests() -> None:
         "agenhood/runtime/drivers/llm/models.py",  # the certificates of authorities
         "agenhood/runtime/sandbox/cgroups.py",  # what this machine can
         "workspaces/isolation/functions.py",  # what the migrations say
+        "workspaces/isolation/triggers.py",  # the same
         "workspaces/middleware.py",  # the admin site's path
     }
 

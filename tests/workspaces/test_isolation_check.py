@@ -19,6 +19,7 @@ from django.db import connection
 
 from agenhood.launcher.cluster import SUPERUSER
 from tests import postgres
+from workspaces.database.constraints import TRIGGER, TRIGGER_DEFINITION
 from workspaces.database.roles import APP, CLOSED_FUNCTIONS, OWNER
 from workspaces.isolation import faults, findings, functions, refuse_unsafe_start
 
@@ -28,8 +29,7 @@ AGENT = (
     "ALTER TABLE agent ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY,"
     " ADD UNIQUE (workspace_id, id);"
     f" CREATE POLICY workspace_isolation ON agent USING ({OWN}) WITH CHECK ({OWN});"
-    " CREATE TRIGGER workspace_id_is_immutable BEFORE UPDATE OF workspace_id ON agent"
-    " FOR EACH ROW EXECUTE FUNCTION workspaces.refuse_new_workspace();"
+    f" CREATE TRIGGER {TRIGGER} {TRIGGER_DEFINITION % {'table': 'agent'}};"
 )
 SEARCHED = " AND ".join(["vector @@ (SELECT workspaces.search_query())"] * 2)
 DROP_SEARCH = (
@@ -361,6 +361,39 @@ OWNERS_FAULTS: dict[str, tuple[str, list[str]]] = {
             " AS 'SELECT workspaces.current_id()'"
         ),
         ["enter: function: not as migrated"],
+    ),
+    "a trigger that runs another function": (
+        (
+            "CREATE OR REPLACE TRIGGER guard_standing BEFORE UPDATE OF is_staff, is_active"
+            " ON accounts_user FOR EACH ROW"
+            " WHEN (OLD.is_staff <> NEW.is_staff OR OLD.is_active <> NEW.is_active)"
+            " EXECUTE FUNCTION workspaces.keep_second_factor()"
+        ),
+        ["accounts_user: made triggers: not as migrated: ['guard_standing']"],
+    ),
+    "a trigger that never fires": (
+        (
+            "CREATE OR REPLACE TRIGGER workspace_id_is_immutable BEFORE UPDATE OF workspace_id"
+            " ON fleet_project FOR EACH ROW WHEN (false)"
+            " EXECUTE FUNCTION workspaces.refuse_new_workspace()"
+        ),
+        ["fleet_project: made triggers: not as migrated: ['workspace_id_is_immutable']"],
+    ),
+    "a trigger for another column": (
+        (
+            "CREATE OR REPLACE TRIGGER workspace_id_is_immutable BEFORE UPDATE OF name"
+            " ON fleet_project FOR EACH ROW"
+            " WHEN (OLD.workspace_id IS DISTINCT FROM NEW.workspace_id)"
+            " EXECUTE FUNCTION workspaces.refuse_new_workspace()"
+        ),
+        ["fleet_project: made triggers: not as migrated: ['workspace_id_is_immutable']"],
+    ),
+    "a trigger that no migration makes": (
+        (
+            "CREATE FUNCTION copy() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+            " CREATE TRIGGER copy AFTER INSERT ON fleet_project EXECUTE FUNCTION copy()"
+        ),
+        ["fleet_project: made triggers: not as migrated: ['copy']"],
     ),
     "a function that is missing": (
         "DROP FUNCTION workspaces.enter(text, uuid)",

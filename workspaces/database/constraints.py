@@ -17,6 +17,11 @@ from django.db.models.functions import Lower
 
 POLICY = "workspace_isolation"
 TRIGGER = "workspace_id_is_immutable"
+TRIGGER_DEFINITION = (
+    "BEFORE UPDATE OF workspace_id ON %(table)s FOR EACH ROW"
+    " WHEN (OLD.workspace_id IS DISTINCT FROM NEW.workspace_id)"
+    " EXECUTE FUNCTION workspaces.refuse_new_workspace()"
+)
 POLICY_EXPRESSION = "workspace_id = (SELECT workspaces.current_id())"
 SEARCH_POLICY = "workspace_search"
 # Twice the same: for each the planner expects a hit in a thousand rows, and one in a thousand may
@@ -79,9 +84,7 @@ def _isolate(model: Any, schema_editor: Any) -> Statement:
         "ALTER TABLE %(table)s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;"
         f" CREATE POLICY {POLICY} ON %(table)s"
         f" USING ({POLICY_EXPRESSION}) WITH CHECK ({POLICY_EXPRESSION});"
-        f" CREATE TRIGGER {TRIGGER} BEFORE UPDATE OF workspace_id ON %(table)s FOR EACH ROW"
-        " WHEN (OLD.workspace_id IS DISTINCT FROM NEW.workspace_id)"
-        " EXECUTE FUNCTION workspaces.refuse_new_workspace()",
+        f" CREATE TRIGGER {TRIGGER} {TRIGGER_DEFINITION}",
         table=Table(model._meta.db_table, schema_editor.quote_name),
     )
 

@@ -3,7 +3,7 @@
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from workspaces.isolation import functions, keys, objects, roles, server, tables
+from workspaces.isolation import functions, keys, objects, roles, server, tables, triggers
 from workspaces.isolation.finding import Finding
 from workspaces.secrets.key_check import refuse_wrong_master_key
 
@@ -15,6 +15,7 @@ def findings(using: str = DEFAULT_DB_ALIAS) -> list[Finding]:
         return [
             *tables.check(known),
             *keys.check(cursor, known),
+            *triggers.check(cursor, known),
             *functions.check(cursor),
             *objects.check(cursor),
             *roles.check(cursor),

@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from django.db.migrations import RunSQL, SeparateDatabaseAndState
-from django.db.migrations.loader import MigrationLoader
-
 from workspaces.database.roles import OWNER
 from workspaces.isolation.finding import Finding, finding
+from workspaces.isolation.migrated import statements
 
 # An aggregate has no body of its own (prokind 'a'): it rests on functions, which are listed.
 FUNCTIONS = """
@@ -78,7 +76,7 @@ def check(cursor: Any) -> Iterator[Finding]:
 def as_migrated() -> dict[str, frozenset[Definition]]:
     """Return the functions that all migrations leave behind, by schema and name."""
     made: dict[str, dict[str, Definition]] = {}
-    for sql in _statements():
+    for sql in statements():
         for match in STATEMENT.finditer(sql):
             _replay(made, match)
     return {name: frozenset(overloads.values()) for name, overloads in made.items() if overloads}
@@ -122,22 +120,3 @@ def _types(arguments: str, *, named: bool) -> str:
 
 def _full(name: str) -> str:
     return name if "." in name else f"public.{name}"
-
-
-def _statements() -> Iterator[str]:
-    graph = MigrationLoader(None, ignore_no_migrations=True).graph
-    done = set()
-    for leaf in sorted(graph.leaf_nodes()):
-        for node in graph.forwards_plan(leaf):
-            if node not in done:
-                done.add(node)
-                yield from _sql_of(graph.nodes[node].operations)
-
-
-def _sql_of(operations: Any) -> Iterator[str]:
-    for operation in operations:
-        if isinstance(operation, SeparateDatabaseAndState):
-            yield from _sql_of(operation.database_operations)
-        elif isinstance(operation, RunSQL):
-            parts = [operation.sql] if isinstance(operation.sql, str) else operation.sql
-            yield from (part if isinstance(part, str) else part[0] for part in parts)
