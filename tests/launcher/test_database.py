@@ -77,6 +77,8 @@ def test_an_administrators_login_makes_the_roles_in_its_database(made, other_ser
         assert user_of(logins["AGENHOOD_OWNER_DATABASE_URL"]) == ("agenhood_owner", "shared")
         app_url = logins["DATABASE_URL"]
     assert not (made / "postgres").exists()
+    with database(made) as repaired:  # who is no superuser may say nothing of SUPERUSER again
+        assert repaired == logins
 
     monkeypatch.setenv("DATABASE_URL", app_url)
     with pytest.raises(LauncherError, match="AGENHOOD_OWNER_DATABASE_URL"), database(made):

@@ -26,6 +26,18 @@ ATTRIBUTES = {
     BACKUP: "LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION BYPASSRLS",
 }
 
+EXISTING = """
+SELECT rolname, concat_ws(' ',
+           CASE WHEN rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END,
+           CASE WHEN rolinherit THEN 'INHERIT' ELSE 'NOINHERIT' END,
+           CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END,
+           CASE WHEN rolcreatedb THEN 'CREATEDB' ELSE 'NOCREATEDB' END,
+           CASE WHEN rolcreaterole THEN 'CREATEROLE' ELSE 'NOCREATEROLE' END,
+           CASE WHEN rolreplication THEN 'REPLICATION' ELSE 'NOREPLICATION' END,
+           CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END)
+  FROM pg_roles WHERE rolname = ANY (%s)
+"""
+
 # What objects that the owner makes are born with: (schema, kind): {role: privileges}. An empty
 # schema is all of them, where PUBLIC has nothing either. No TRUNCATE, no REFERENCES, no TRIGGER:
 # row security guards none of them.
@@ -80,10 +92,15 @@ def create_database_roles(connection: psycopg.Connection, passwords: dict[str, s
 
 
 def _create_roles(connection: psycopg.Connection, passwords: dict[str, str]) -> None:
-    existing = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
+    existing = {
+        role: frozenset(attributes.split())
+        for role, attributes in connection.execute(EXISTING, [list(ATTRIBUTES)]).fetchall()
+    }
     for role, attributes in ATTRIBUTES.items():
+        # Even a NOSUPERUSER that changes nothing is a superuser's to say, so only what differs is.
+        missing = [word for word in attributes.split() if word not in existing.get(role, ())]
         verb = "ALTER" if role in existing else "CREATE"
-        statement = sql.SQL(f"{verb} ROLE {{}} {attributes}").format(sql.Identifier(role))
+        statement = sql.SQL(f"{verb} ROLE {{}} {' '.join(missing)}").format(sql.Identifier(role))
         if role in passwords:
             # Hashed here, so that the password itself never reaches the server or its log.
             hashed = connection.pgconn.encrypt_password(
