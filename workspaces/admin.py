@@ -104,6 +104,7 @@ def link_page(
 
 class MembershipInline(admin.TabularInline):
     model = Membership
+    verbose_name = "member"
     formset = MembersFormSet
     fields = ["user", "role"]
     autocomplete_fields = ["user"]

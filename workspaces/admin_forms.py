@@ -74,8 +74,10 @@ class MembersFormSet(BaseInlineFormSet):
     """Says before the database does that a workspace always has an owner."""
 
     def add_fields(self, form: forms.ModelForm, index: int | None) -> None:
-        """Name each field for those who do not see the column's heading."""
+        """Name each field as people do, and for those who do not see the column's heading."""
         super().add_fields(form, index)
+        if "user" in form.fields:
+            form.fields["user"].label = "person"
         for name, label in {"user": "Person", "role": "Role", "DELETE": "Remove"}.items():
             if name in form.fields:
                 form.fields[name].widget.attrs["aria-label"] = label

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.page_check import faults
+from tests.browser.page_check import PHONE, faults
 from tests.browser.rows import member
 from tests.factories import ProjectFactory, UserFactory
 from workspaces.roles import Role
@@ -62,7 +62,7 @@ def test_a_person_is_found_while_typing_and_made_a_member(browse, stella):
     petra = UserFactory(name="Petra", email="petra@a.test")
     page = browse(stella, f"/admin/workspaces/workspace/{acme.pk}/change/")
 
-    page.get_by_role("button", name="Add another Membership").click()
+    page.get_by_role("button", name="Add another Member").click()
     page.locator(".select2-selection").last.click()
     expect(page.get_by_role("searchbox")).to_be_focused()
     page.keyboard.type("petra")
@@ -72,6 +72,34 @@ def test_a_person_is_found_while_typing_and_made_a_member(browse, stella):
     expect(page.get_by_text("was changed successfully")).to_be_visible()
     theirs = browse(petra)
     expect(theirs.get_by_role("heading", name="Acme", level=1)).to_be_visible()
+
+
+CELLS = """() => {
+  const headings = [...document.querySelectorAll("table thead th")]
+    .map((heading) => (heading.querySelector(".text") ?? heading).textContent.trim());
+  return [...document.querySelectorAll("table tbody tr:first-child > *")]
+    .map((cell, column) => [headings[column],
+      getComputedStyle(cell, "::before").content.replaceAll('"', ""),
+      Math.round(cell.getBoundingClientRect().right)])
+    .filter(([heading]) => heading);
+}"""
+
+
+def test_lists_on_a_phone_are_whole_and_say_what_is_what(browse, stella):
+    acme = member(Role.OPERATOR, of="Acme").workspace
+    page = browse(stella, "/admin/accounts/user/", viewport=PHONE)
+    paths = ["accounts/user/", "workspaces/workspace/", f"workspaces/workspace/{acme.pk}/change/"]
+    seen = []
+    for path in paths:
+        page.goto(f"/admin/{path}")
+        cells = page.evaluate(CELLS)
+        assert cells
+        assert [right for *_, right in cells if right > PHONE["width"]] == []
+        named = cells if path.endswith("change/") else cells[1:]  # the first is the row's name
+        assert [label for _heading, label, _ in named] == [heading for heading, *_ in named]
+        seen += [heading for heading, *_ in cells]
+    assert {"Email", "Members", "Person"} <= set(seen)
+    assert "User" not in seen
 
 
 def test_deactivating_ends_what_is_open(browse, stella):
