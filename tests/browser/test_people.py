@@ -67,6 +67,16 @@ def test_a_newcomer_is_invited_and_joins(browse, olive):
     assert found == [], listed(found)
 
 
+def test_what_one_came_to_do_covers_nothing_on_a_phone(browse, olive):
+    page = browse(olive.user, "/w/acme/members/", viewport=PHONE)
+    invite = page.get_by_role("link", name="Invite", exact=True)
+    expect(invite).to_be_in_viewport()
+
+    floating = "one => ['fixed', 'sticky'].includes(getComputedStyle(one).position)"
+    every = "[...document.querySelectorAll('main, main *')]"
+    assert page.evaluate(f"{every}.filter({floating}).map((one) => one.outerHTML)") == []
+
+
 def test_somebody_else_switches_accounts(browse, olive):
     secret = new_secret(olive.workspace_id)
     InvitationFactory(workspace=olive.workspace, email="pat@x.test", secret=secret)
