@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
         measured = {name: parts.measure(name, server, quick=given.quick) for name in names}
         minutes = (time.monotonic() - started) / 60
     figures = {name: value for part in measured.values() for name, value in part.figures.items()}
-    print(report.table(figures, told_only=bool(given.only)))
+    print(report.table(figures))
     if not given.quick:
         report.write(runs.merged(measured, machine, minutes))
     return 0

@@ -95,8 +95,7 @@ def _growth(server: Server, quick: bool) -> Measured:
         return measured | provisioning.measure(server, databases, rounds=_rounds(500, quick))
 
 
-# From here on without real-time priority: a control group does not take in who has it, and of many
-# processes that share the processors each would keep one for itself too long.
+# From here on without real-time priority: priority.PARTS_WITHOUT.
 
 
 def _sandbox(_server: Server, quick: bool) -> Measured:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import django
 
+from bench.priority import PARTS_WITHOUT
 from bench.runs import Part
 from bench.server import Server
 
@@ -161,8 +162,9 @@ worker. The agent's disk is made meanwhile. There is no browser, which would dra
 **Live** are 1,000 watchers of 100 tasks in as many workspaces on one web process. 50 events come in
 a second, each for ten watchers: from the moment before its commit until it has reached each of
 them. The barest stream is a raw ASGI application under the same uvicorn, which asks nobody who they
-are, reads nothing and renders nothing, as the event comes with the notification itself. The
-console's is read as its watchers may and rendered as they see it. The two take turns.
+are, reads nothing and renders nothing, as the event comes with the notification itself, as long as
+the console's. The console's is read in its workspace's scope and rendered as it is seen. Each has
+handed on an event of each task before one counts; then the two take turns.
 
 **Events** are recorded in a process of their own, by a worker's recorder, as fast as it takes them,
 with two secrets to look for. The page is opened in another process all the while, and as often in
@@ -187,8 +189,9 @@ AGAIN = """\
 ## How to run it again
 
 `make bench`, best on a machine that has nothing else to do: what competes for the processors makes
-each wait for the database longer, and `page_ratio` with it. Run as root, what is measured outside
-the browser takes real-time priority, which keeps others out of the figures.
+each wait for the database longer, and `page_ratio` with it. Run as root, what is measured within
+one process takes real-time priority, which keeps others out of the figures; what starts sandboxes,
+workers, servers or a browser does not.
 `make bench ARGS=--quick` is a try with few rounds, which writes nothing. `ARGS="--only queue,live"`
 measures these parts alone and leaves the others' figures as they were. The figures alone are in
 `results.json`; `runs.json` has each part's with its run's.
@@ -206,17 +209,23 @@ def machine(server: Server, *, first: bool) -> list[str]:
         f"PostgreSQL {postgres // 10000}.{postgres % 10000}",
         f"Python {platform.python_version()}, Django {django.get_version()}",
         f"{os.getloadavg()[1]:.1f} programs running on average in the five minutes before",
-        f"{'with' if first else 'without'} real-time priority",
+        _priority(first=first),
     ]
 
 
-def table(figures: dict[str, float], *, told_only: bool = False) -> str:
-    """Return the figures with their bounds; `told_only` leaves out those that there are not."""
+def _priority(*, first: bool) -> str:
+    if not first:
+        return "without real-time priority"
+    return f"with real-time priority, but for {', '.join(PARTS_WITHOUT)}"
+
+
+def table(figures: dict[str, float]) -> str:
+    """Return the figures that there are, with their bounds."""
     lines = ["| figure | | bound | | what it is |", "|---|---:|---:|---|---|"]
     for name, figure in FIGURES.items():
-        if told_only and name not in figures:
+        if name not in figures:
             continue
-        value = f"{figures[name]:.4g}" if name in figures else ""
+        value = f"{figures[name]:.4g}"
         bound = "" if figure.bound is None else f"{figure.bound:g}"
         bound = f"≥ {bound}" if figure.is_least else bound
         lines.append(
@@ -260,10 +269,8 @@ def write(parts: Mapping[str, Part]) -> None:
 
 def _verdict(name: str, figures: dict[str, float]) -> str:
     figure = FIGURES[name]
-    if figure.bound is None:
+    if figure.bound is None or name not in figures:
         return ""
-    if name not in figures:
-        return "not measured"
     return "holds" if figure.holds(figures[name]) else "**missed**"
 
 
@@ -272,8 +279,6 @@ def _misses(figures: dict[str, float]) -> list[str]:
     for name, figure in FIGURES.items():
         if _verdict(name, figures) == "**missed**":
             lines += [f"`{name}` misses its bound: {figure.reason or 'why is not known yet.'}", ""]
-        elif _verdict(name, figures) == "not measured":
-            lines += [f"`{name}` was not measured.", ""]
     return lines
 
 

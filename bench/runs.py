@@ -23,12 +23,17 @@ class Part:
 
 
 def merged(measured: dict[str, Measured], machine: list[str], minutes: float) -> dict[str, Part]:
-    """Store what was measured now in place of what there was of the same parts; return all."""
+    """Store what was measured now in place of what there was of the same parts; return all. A part
+    that could not be measured (a switch, without a browser) stays as it was."""
     now = datetime.now(UTC).isoformat(timespec="minutes")
     parts = _read() | {
-        name: Part(part, now, round(minutes, 1), machine) for name, part in measured.items()
+        name: Part(part, now, round(minutes, 1), machine)
+        for name, part in measured.items()
+        if part.figures
     }
-    FILE.write_text(json.dumps({name: asdict(part) for name, part in parts.items()}, indent=1))
+    FILE.write_text(
+        json.dumps({name: asdict(part) for name, part in parts.items()}, indent=1) + "\n"
+    )
     return parts
 
 
